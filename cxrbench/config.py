@@ -1,0 +1,277 @@
+"""The experiment: read from TOML, typed, validated and fingerprinted.
+
+A configuration file states only what differs from ``base.toml``, which lies beside it or in the
+repository's ``configs/``. Command-line ``key=value`` settings come last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cxrbench.errors import ConfigError
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+BASE = "base.toml"
+COMMAND_LINE = "command line"
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Section(BaseModel):
+    """Every table of the file: immutable, strict about types, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataConfig(Section):
+    """Which images, and how they are packed."""
+
+    source: Literal["phantom", "nih", "folder"]
+    image_size: Count
+    count: Count
+    test_share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    seed: Seed
+    equalize: bool
+    fit: Literal["pad", "crop"]
+    views: list[str]
+    findings: list[str]
+    max_bad_share: Share
+    max_missing_share: Share
+
+    @model_validator(mode="after")
+    def filters_need_labels(self) -> DataConfig:
+        for key in ("views", "findings"):
+            if getattr(self, key) and self.source != "nih":
+                raise ValueError(f"{key}: only source \"nih\" can be filtered; remove {key} or set source = \"nih\"")
+        return self
+
+
+class ModelConfig(Section):
+    """Shapes of the generator and the discriminator."""
+
+    latent_dim: Count
+    base_size: Count
+    generator_width: Count
+    discriminator_width: Count
+    kernel_size: Annotated[int, Field(ge=2)]
+    leaky_slope: Share
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+    @model_validator(mode="after")
+    def symmetric_padding(self) -> ModelConfig:
+        if self.kernel_size % 2:
+            raise ValueError(
+                "kernel_size: an odd kernel with stride 2 is padded differently by each backend; use an even one"
+            )
+        return self
+
+
+class ObjectiveConfig(Section):
+    """Losses and the stabilisations of the training step."""
+
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)]
+    label_flip: Annotated[float, Field(ge=0.0, lt=0.5)]
+    instance_noise: Annotated[float, Field(ge=0.0)]
+    generator_updates: Count
+    gate_accuracy: Annotated[float, Field(gt=0.5, le=1.0)]
+
+
+class OptimizerConfig(Section):
+    """Adam, the same for both networks."""
+
+    learning_rate: Annotated[float, Field(gt=0.0)]
+    beta_1: Annotated[float, Field(ge=0.0, lt=1.0)]
+    beta_2: Annotated[float, Field(ge=0.0, lt=1.0)]
+    epsilon: Annotated[float, Field(gt=0.0)]
+
+
+class TrainConfig(Section):
+    """How long, in which batches, and what is written on the way."""
+
+    seed: Seed
+    batch_size: Count
+    epochs: Count
+    grid_every: Count
+    checkpoint_every: Count
+    keep_checkpoints: Count
+
+
+class ComputeConfig(Section):
+    """What changes speed and rounding, but not the mathematics."""
+
+    device: Literal["auto", "cpu", "gpu"]
+    precision: Literal["float32", "float64"]
+    tf32: bool
+
+
+class SampleConfig(Section):
+    """Images drawn from a trained generator."""
+
+    count: Count
+    seed: Seed
+
+
+class BenchConfig(Section):
+    """The timing protocol."""
+
+    warmup_steps: Count
+    rounds: Annotated[int, Field(ge=3)]
+    steps_per_round: Count
+
+
+class EvaluateConfig(Section):
+    """Image quality."""
+
+    count: Annotated[int, Field(ge=16)]
+    seed: Seed
+
+
+class Config(Section):
+    """One experiment, complete."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    data: DataConfig
+    model: ModelConfig
+    objective: ObjectiveConfig
+    optimizer: OptimizerConfig
+    train: TrainConfig
+    compute: ComputeConfig
+    sample: SampleConfig
+    bench: BenchConfig
+    evaluate: EvaluateConfig
+
+    @model_validator(mode="after")
+    def possible_together(self) -> Config:
+        size, base = self.data.image_size, self.model.base_size
+        doublings = (size // base).bit_length() - 1
+        if doublings < 1 or base * 2**doublings != size:
+            raise ValueError(
+                f"data.image_size: {size} is not model.base_size ({base}) times a power of two; "
+                f"allowed are {', '.join(str(base * 2**k) for k in range(1, 7))}, …"
+            )
+        if self.model.generator_width % 2 ** (doublings - 1):
+            raise ValueError(
+                f"model.generator_width: {self.model.generator_width} cannot be halved "
+                f"{doublings - 1} times on the way to {size}x{size}; use a multiple of {2 ** (doublings - 1)}"
+            )
+        training = self.data.count - round(self.data.count * self.data.test_share)
+        if self.data.source == "phantom" and self.train.batch_size > training:
+            raise ValueError(
+                f"train.batch_size: {self.train.batch_size} is more than the {training} training images "
+                "of data.count and data.test_share; lower it or raise data.count"
+            )
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of every setting, in canonical JSON."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+def fingerprint(value: Any) -> str:
+    """16 hexadecimal digits that change when any part of a JSON-like value changes."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
+    """Read one experiment.
+
+    Args:
+        path: a TOML file, or the name of one in ``configs/`` (``quick``).
+        overrides: ``section.key=value`` settings, the value in TOML (``train.epochs=3``).
+
+    Raises:
+        ConfigError: one line per problem, each naming the file, the key and what is allowed.
+    """
+    file = find_config(path)
+    beside = file.with_name(BASE)
+    base = beside if beside.exists() else CONFIGS / BASE
+    layers = [(str(base), _read_toml(base))] if base != file else []
+    layers.append((str(file), {"name": file.stem} | _read_toml(file)))
+    layers += [(COMMAND_LINE, _parse_override(text)) for text in overrides or []]
+
+    merged: dict[str, Any] = {}
+    for _, layer in layers:
+        merged = _merge(merged, layer)
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(problem, layers) for problem in error.errors())) from None
+
+
+def find_config(path: str | Path) -> Path:
+    """The file that a path or a bare configuration name means."""
+    given = Path(path)
+    for candidate in (given, CONFIGS / f"{given}.toml", CONFIGS / given):
+        if candidate.is_file():
+            return candidate
+    known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.toml")))
+    raise ConfigError(f"{path}: there is no such configuration file; configs/ has {known}")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(f"{COMMAND_LINE}: --set {text}: write it as section.key=value, such as train.epochs=3")
+    try:
+        parsed: Any = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()  # an unquoted word is a string, as a shell user expects
+    for part in reversed(parts):
+        parsed = {part: parsed}
+    return parsed
+
+
+def _merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    both = dict(lower)
+    for key, value in upper.items():
+        nested = isinstance(value, dict) and isinstance(both.get(key), dict)
+        both[key] = _merge(both[key], value) if nested else value
+    return both
+
+
+def _explain(problem: Any, layers: list[tuple[str, dict[str, Any]]]) -> str:
+    """One line for one validation problem: ``file: key: what is wrong and what is allowed``."""
+    location = [part for part in problem["loc"] if isinstance(part, str)]
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":  # our own rules already begin with the key they speak of
+        key, _, message = message.partition(": ")
+        location += key.split(".")
+    where = next((name for name, layer in reversed(layers) if _has(layer, location)), layers[-1][0])
+    if problem["type"] == "extra_forbidden":
+        message = f"unknown key; allowed here: {', '.join(_allowed(location[:-1]))}"
+    elif problem["type"] != "value_error":
+        message = f"{message[0].lower()}{message[1:]}, not {problem['input']!r}"
+    return f"{where}: {'.'.join(location)}: {message}"
+
+
+def _has(layer: Any, location: list[str]) -> bool:
+    for part in location:
+        if not isinstance(layer, dict) or part not in layer:
+            return False
+        layer = layer[part]
+    return True
+
+
+def _allowed(location: list[str]) -> list[str]:
+    section: Any = Config
+    for part in location:
+        section = section.model_fields[part].annotation
+    return list(section.model_fields)

@@ -1,0 +1,86 @@
+"""Where runs keep their files. Stages meet only here, so that each can run alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cxrbench.config import Config
+from cxrbench.errors import RunError
+
+RUNS = Path("runs")
+DATASETS = Path("datasets")
+REPORTS = Path("reports")
+BACKENDS = ("jax", "torch", "tensorflow")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one experiment on one backend: ``runs/<name>/<backend>/``."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What ran, on which machine, with which versions and settings (JSON)."""
+        return self.path / "run.json"
+
+    @property
+    def losses(self) -> Path:
+        """One CSV row per training step."""
+        return self.path / "losses.csv"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def grids(self) -> Path:
+        """``epoch-00004.png``: the same latents at every set epoch."""
+        return self.path / "grids"
+
+    @property
+    def samples(self) -> Path:
+        """``images.npy`` (N, H, W) uint8, ``grid.png`` and ``png/``."""
+        return self.path / "samples"
+
+    @property
+    def sample_images(self) -> Path:
+        return self.samples / "images.npy"
+
+    @property
+    def benchmark(self) -> Path:
+        """Raw pytest-benchmark JSON."""
+        return self.path / "bench.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """Quality figures (JSON)."""
+        return self.path / "evaluation.json"
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest, or an error that says which command writes it."""
+        if not self.manifest.exists():
+            raise RunError(f"{self.manifest}: no such run; train it first: python -m cxrbench train")
+        return json.loads(self.manifest.read_text(encoding="utf-8"))
+
+
+def run_folder(config: Config, backend: str, root: Path = RUNS) -> RunFolder:
+    """The folder of one experiment on one backend."""
+    return RunFolder(root / config.name / backend)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a text file in one step: a reader sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, in a form that a person can read and git can diff."""
+    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
