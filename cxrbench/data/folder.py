@@ -1,0 +1,66 @@
+"""Any folder of images, without labels: a source for data that has no loader of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from cxrbench.config import DataConfig
+from cxrbench.data.decode import SUFFIXES, Gray, decode
+from cxrbench.data.items import FOREIGN, Found, Item, Listing, Problem, held_out_count, train_first
+from cxrbench.errors import DataError
+
+
+def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
+    """Every image under the folder, at any depth, in the order of its path; the seed picks those held out.
+
+    The split knows no patients: two images of one patient may fall on different sides.
+
+    Raises:
+        DataError: no folder was given, it does not exist, or it holds fewer than two images.
+    """
+    if data_dir is None:
+        raise DataError('data.source "folder": no data directory; pass --data-dir with the folder of images')
+    if not data_dir.is_dir():
+        raise DataError(f"{data_dir}: no such folder; pass --data-dir with the folder of images")
+    images, others = _walk(data_dir)
+    if len(images) < 2:
+        raise DataError(
+            f"{data_dir}: holds {len(images)} images, but training and testing need at least one each; "
+            f"known are {', '.join(sorted(SUFFIXES))}"
+        )
+    held_out = min(max(1, held_out_count(config, len(images))), len(images) - 1)
+    draws = np.random.Philox(np.random.SeedSequence(config.seed)).random_raw(len(images))
+    test = set(np.argsort(draws, kind="stable")[:held_out].tolist())
+    items = [
+        Item(image.path, "test" if index in test else "train", path=image.path, size=image.size)
+        for index, image in enumerate(images)
+    ]
+    problems = tuple(Problem(path, FOREIGN, "is not an image by its name") for path in others)
+    return Listing(train_first(items), problems, len(items))
+
+
+def read(item: Item, config: DataConfig, data_dir: Path | None) -> Gray:
+    """Decode one image: (height, width) uint8 or uint16.
+
+    Raises:
+        DataError: the file cannot be decoded.
+    """
+    return decode((data_dir or Path()) / item.path)
+
+
+def _walk(data_dir: Path) -> tuple[list[Found], list[str]]:
+    """Images and other files under a folder, by path relative to it, sorted; hidden files are left alone."""
+    images, others = [], []
+    for place, folders, names in os.walk(data_dir):
+        folders[:] = [folder for folder in folders if not folder.startswith(".")]
+        for name in names:
+            file = Path(place, name)
+            path = file.relative_to(data_dir).as_posix()
+            if file.suffix.lower() in SUFFIXES:
+                images.append(Found(path, file.stat().st_size))
+            elif not name.startswith("."):
+                others.append(path)
+    return sorted(images), sorted(others)
