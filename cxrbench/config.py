@@ -64,6 +64,7 @@ class ModelConfig(Section):
     kernel_size: Annotated[int, Field(ge=2)]
     leaky_slope: Share
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    batch_norm_momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
 
     @model_validator(mode="after")
     def symmetric_padding(self) -> ModelConfig:

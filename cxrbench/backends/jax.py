@@ -1,0 +1,96 @@
+"""JAX: the step becomes a pure function of all variables, compiled by XLA with its state donated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import keras
+
+from cxrbench.backends.precision import set_float
+from cxrbench.config import ComputeConfig
+from cxrbench.errors import RunError
+
+Tensor = Any
+Variables = list[keras.Variable]
+
+
+def configure(compute: ComputeConfig) -> None:
+    if compute.device != "auto":
+        jax.config.update("jax_platforms", {"cpu": "cpu", "gpu": "cuda"}[compute.device])
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        raise RunError(f'compute.device: "{compute.device}" cannot be used by JAX here: {error}') from None
+    jax.config.update("jax_enable_x64", compute.precision == "float64")
+    jax.config.update("jax_default_matmul_precision", "tensorfloat32" if compute.tf32 else "highest")
+    set_float(compute.precision)
+
+
+def describe() -> dict[str, str]:
+    return {"engine": f"jax {jax.__version__}", "device": device(), "compiled": "XLA, one program per step"}
+
+
+def device() -> str:
+    return "cpu" if jax.default_backend() == "cpu" else "gpu"
+
+
+def upsampling() -> str:
+    # XLA's CPU backend has no fast backward pass for a strided transposed convolution.
+    return "phases" if device() == "cpu" else "transposed"
+
+
+def value_and_grad(
+    loss: Callable[[], tuple[Tensor, Any]], variables: Variables, state: Variables
+) -> tuple[Tensor, Any, list[Tensor]]:
+    chosen = {id(variable) for variable in variables}
+    others = [variable for variable in state if id(variable) not in chosen]
+    fixed = [variable.value for variable in others]
+
+    def pure(values: list[Tensor]) -> tuple[Tensor, tuple[Any, list[Tensor]]]:
+        mapping = [*zip(variables, values, strict=True), *zip(others, fixed, strict=True)]
+        with keras.StatelessScope(mapping) as scope:
+            value, extra = loss()
+            return value, (extra, [scope.get_current_value(variable) for variable in others])
+
+    values = [variable.value for variable in variables]
+    (value, (extra, changed)), gradients = jax.value_and_grad(pure, has_aux=True)(values)
+    for variable, before, after in zip(others, fixed, changed, strict=True):
+        if after is not before:
+            variable.assign(after)
+    return value, extra, gradients
+
+
+def fuse(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function  # XLA fuses the whole step
+
+
+def compile(function: Callable[..., Any], variables: Variables, calls: int) -> Callable[..., Any]:
+    @partial(jax.jit, donate_argnums=0)
+    def pure(values: list[Tensor], *inputs: Tensor) -> tuple[Any, list[Tensor]]:
+        with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
+            outputs = function(*inputs)
+            return outputs, [scope.get_current_value(variable) for variable in variables]
+
+    def compiled(*inputs: Tensor) -> Any:
+        outputs, values = pure([variable.value for variable in variables], *inputs)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return outputs
+
+    return compiled
+
+
+def to_device(array: Any) -> Tensor:
+    return jax.device_put(array)
+
+
+def synchronize(tensor: Tensor) -> None:
+    jax.block_until_ready(tensor)
+
+
+def memory() -> int | None:
+    statistics = jax.devices()[0].memory_stats()
+    return statistics["peak_bytes_in_use"] if statistics else None

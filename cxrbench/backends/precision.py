@@ -1,0 +1,20 @@
+"""The float type of everything that Keras makes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+from keras.src.backend.common import dtypes
+
+
+def set_float(precision: Literal["float32", "float64"]) -> None:
+    """Make every variable and every operation use ``precision``; call it before anything is built.
+
+    ``set_floatx`` alone is not enough for float64: Keras 3.15 quietly computes ``tanh``, ``cos``,
+    ``mean``, ``maximum``, ``matmul`` and others of float64 tensors in float32 on JAX and PyTorch (not
+    on TensorFlow), through one table of its type promotion. No public setting changes that table.
+    """
+    keras.config.set_floatx(precision)
+    if precision == "float64":
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"

@@ -1,0 +1,70 @@
+"""TensorFlow: the step is one graph with its variables inside; the random stream is an XLA program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cxrbench.backends.precision import set_float
+from cxrbench.config import ComputeConfig
+from cxrbench.errors import RunError
+
+Tensor = Any
+Variables = list[keras.Variable]
+
+
+def configure(compute: ComputeConfig) -> None:
+    if compute.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise RunError('compute.device: "gpu" cannot be used by TensorFlow here: it sees no GPU')
+    if compute.device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    tf.config.experimental.enable_tensor_float_32_execution(compute.tf32)
+    set_float(compute.precision)
+
+
+def describe() -> dict[str, str]:
+    compiled = "tf.function, one graph per step; random stream by XLA"
+    return {"engine": f"tensorflow {tf.__version__}", "device": device(), "compiled": compiled}
+
+
+def device() -> str:
+    return "gpu" if tf.config.get_visible_devices("GPU") else "cpu"
+
+
+def upsampling() -> str:
+    return "transposed"
+
+
+def value_and_grad(
+    loss: Callable[[], tuple[Tensor, Any]], variables: Variables, state: Variables
+) -> tuple[Tensor, Any, list[Tensor]]:
+    # Variables are changed in place here, so the rest of the state needs no care.
+    values = [variable.value for variable in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        value, extra = loss()
+    return value, extra, tape.gradient(value, values)
+
+
+def fuse(function: Callable[..., Any]) -> Callable[..., Any]:
+    return tf.function(function, autograph=False, jit_compile=True)
+
+
+def compile(function: Callable[..., Any], variables: Variables, calls: int) -> Callable[..., Any]:
+    # Whole-step XLA is slower on a CPU: its convolutions are not oneDNN's.
+    return tf.function(function, autograph=False)
+
+
+def to_device(array: Any) -> Tensor:
+    return tf.convert_to_tensor(array)
+
+
+def synchronize(tensor: Tensor) -> None:
+    tensor.numpy()  # the values arrive when the work that leads to them is done
+
+
+def memory() -> int | None:
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"] if device() == "gpu" else None

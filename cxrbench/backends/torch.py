@@ -1,0 +1,103 @@
+"""PyTorch: the step is traced, autograd and optimizer included, to one flat graph; Inductor compiles it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from cxrbench.backends.precision import set_float
+from cxrbench.config import ComputeConfig
+from cxrbench.errors import RunError
+
+Tensor = Any
+Variables = list[keras.Variable]
+
+# Inductor takes most of a minute for the training step; shorter runs end sooner on the traced graph.
+CALLS_WORTH_COMPILING = 200
+
+
+def configure(compute: ComputeConfig) -> None:
+    if compute.device == "gpu" and not torch.cuda.is_available():
+        raise RunError('compute.device: "gpu" cannot be used by PyTorch here: no CUDA device is available')
+    if compute.device != "auto":
+        keras.device({"cpu": "cpu", "gpu": "cuda"}[compute.device]).__enter__()
+    torch.backends.cuda.matmul.allow_tf32 = compute.tf32
+    torch.backends.cudnn.allow_tf32 = compute.tf32
+    set_float(compute.precision)
+
+
+def describe() -> dict[str, str]:
+    compiled = f"make_fx, one graph per step; Inductor from {CALLS_WORTH_COMPILING} steps on"
+    return {"engine": f"torch {torch.__version__}", "device": device(), "compiled": compiled}
+
+
+def device() -> str:
+    return "gpu" if keras.ops.zeros(()).is_cuda else "cpu"
+
+
+def upsampling() -> str:
+    return "transposed"
+
+
+def value_and_grad(
+    loss: Callable[[], tuple[Tensor, Any]], variables: Variables, state: Variables
+) -> tuple[Tensor, Any, list[Tensor]]:
+    chosen = {id(variable) for variable in variables}
+    others = [variable for variable in state if id(variable) not in chosen]
+    fixed = [variable.value.detach() for variable in others]
+
+    values = [variable.value.detach().requires_grad_() for variable in variables]
+    mapping = [*zip(variables, values, strict=True), *zip(others, fixed, strict=True)]
+    with torch.enable_grad(), keras.StatelessScope(mapping) as scope:
+        value, extra = loss()
+        changed = [scope.get_current_value(variable) for variable in others]
+        gradients = torch.autograd.grad(value, values)
+
+    for variable, before, after in zip(others, fixed, changed, strict=True):
+        if after is not before:
+            variable.assign(after.detach())
+    return value.detach(), keras.tree.map_structure(torch.Tensor.detach, extra), list(gradients)
+
+
+def fuse(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function  # Inductor fuses the whole step
+
+
+def compile(function: Callable[..., Any], variables: Variables, calls: int) -> Callable[..., Any]:
+    graph: Callable[..., Any] | None = None
+
+    def pure(values: list[Tensor], *inputs: Tensor) -> Any:
+        with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
+            outputs = function(*inputs)
+            for variable, value in zip(variables, values, strict=True):
+                value.copy_(scope.get_current_value(variable))  # the state changes in place
+        return outputs
+
+    def compiled(*inputs: Tensor) -> Any:
+        nonlocal graph
+        values = [variable.value.detach() for variable in variables]
+        with torch.no_grad():
+            if graph is None:
+                graph = make_fx(pure)([value.clone() for value in values], *inputs)
+                if calls >= CALLS_WORTH_COMPILING:
+                    graph = torch.compile(graph, dynamic=False, fullgraph=True)
+            return graph(values, *inputs)
+
+    return compiled
+
+
+def to_device(array: Any) -> Tensor:
+    return torch.as_tensor(array).to(keras.ops.zeros(()).device, non_blocking=True)
+
+
+def synchronize(tensor: Tensor) -> None:
+    if tensor.is_cuda:
+        torch.cuda.synchronize()
+
+
+def memory() -> int | None:
+    return torch.cuda.max_memory_allocated() if device() == "gpu" else None

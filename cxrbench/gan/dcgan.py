@@ -1,0 +1,66 @@
+"""One object that holds all state of a training: both networks and both optimizers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from cxrbench.config import Config, OptimizerConfig
+from cxrbench.gan.adam import Adam
+from cxrbench.gan.layers import Form
+from cxrbench.gan.networks import build_discriminator, build_generator, draw_initial_weights
+from cxrbench.gan.randomness import Purpose, normals
+
+Tensor = Any
+
+
+class DCGAN(keras.Model):
+    """Generator, discriminator and their optimizers; ``save_weights`` keeps all four in one file."""
+
+    def __init__(self, config: Config, form: Form = "transposed"):
+        super().__init__(name="dcgan")
+        self.generator = build_generator(config.model, config.data.image_size, form)
+        self.discriminator = build_discriminator(config.model, config.data.image_size)
+        draw_initial_weights(self.generator, config.train.seed)
+        draw_initial_weights(self.discriminator, config.train.seed + 1)
+        self.generator_optimizer = _adam(config.optimizer)
+        self.discriminator_optimizer = _adam(config.optimizer)
+        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self.built = True
+
+    @property
+    def state(self) -> list[keras.Variable]:
+        """Every variable that a training step reads or changes, in a fixed order."""
+        parts = (self.generator, self.discriminator, self.generator_optimizer, self.discriminator_optimizer)
+        return [variable for part in parts for variable in part.variables]
+
+
+def sampler(gan: DCGAN, config: Config, count: int) -> Any:
+    """A function of one scalar int32, the number of the batch -> images (count, H, W, 1) uint8.
+
+    Batch n of a seed is the same images on every backend, whatever was sampled before.
+    """
+
+    def sample(number: Tensor) -> Tensor:
+        shape = (count, config.model.latent_dim)
+        latents = normals(config.sample.seed, Purpose.SAMPLES, number, shape, config.compute.precision)
+        return to_uint8(gan.generator(latents, training=False))
+
+    return sample
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """[-1, 1] -> gray levels 0..255."""
+    return ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")
+
+
+def from_uint8(images: Tensor, dtype: str) -> Tensor:
+    """Gray levels 0..255 -> [-1, 1]."""
+    return ops.cast(images, dtype) / 127.5 - 1.0
+
+
+def _adam(settings: OptimizerConfig) -> Adam:
+    return Adam(settings.learning_rate, settings.beta_1, settings.beta_2, settings.epsilon)

@@ -1,0 +1,137 @@
+"""The training step: one discriminator update and one or more generator updates.
+
+Written in ordinary Keras style, variables assigned. A backend makes one compiled graph of it; the two
+things that it needs from the backend, to differentiate and to fuse the random stream, are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import keras
+from keras import ops
+
+from cxrbench.config import Config
+from cxrbench.gan.dcgan import DCGAN, from_uint8
+from cxrbench.gan.networks import Discriminator
+from cxrbench.gan.objective import accuracy, binary_cross_entropy, discriminator_labels
+from cxrbench.gan.randomness import Purpose, keep_masks, normals, uniforms
+
+Tensor = Any
+METRICS = ("d_loss", "g_loss", "d_real", "d_fake", "d_skipped")
+
+
+class Engine(Protocol):
+    """What a step needs from a backend; see ``cxrbench/backends/``."""
+
+    def value_and_grad(
+        self,
+        loss: Callable[[], tuple[Tensor, Any]],
+        variables: list[keras.Variable],
+        state: list[keras.Variable],
+    ) -> tuple[Tensor, Any, list[Tensor]]: ...
+
+    def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]: ...
+
+
+class Draws(NamedTuple):
+    """Every random number of one step. Index 0 is the discriminator's update, 1... the generator's."""
+
+    latents: list[Tensor]  # (B, latent_dim)
+    noise: list[Tensor]  # (2B, H, W, 1) for the discriminator's update, (B, H, W, 1) for the others
+    flipped: Tensor  # (2B, 1) boolean
+    keep: list[list[Tensor]]  # a mask per discriminator layer
+
+
+def build_draws(config: Config, discriminator: Discriminator) -> Callable[[Tensor], Draws]:
+    """A function of the step's number (scalar int32) that gives the step's draws."""
+    batch, seed, dtype = config.train.batch_size, config.train.seed, config.compute.precision
+    updates = config.objective.generator_updates
+    size = config.data.image_size
+    rows = [2 * batch] + [batch] * updates  # images seen by the discriminator in each update
+    mask_shapes = [(count, *shape) for count in rows for shape in discriminator.mask_shapes]
+    layers = len(discriminator.mask_shapes)
+
+    def draws(step: Tensor) -> Draws:
+        latents = normals(seed, Purpose.LATENTS, step, (updates + 1, batch, config.model.latent_dim), dtype)
+        noise = normals(seed, Purpose.INSTANCE_NOISE, step, (sum(rows), size, size, 1), dtype)
+        chance = uniforms(seed, Purpose.LABEL_FLIPS, step, (2 * batch, 1), dtype)
+        masks = keep_masks(seed, step, mask_shapes, discriminator.dropout.dropped)
+        starts = [sum(rows[:index]) for index in range(len(rows))]
+        return Draws(
+            [latents[index] for index in range(updates + 1)],
+            [noise[start : start + count] for start, count in zip(starts, rows, strict=True)],
+            chance < config.objective.label_flip,
+            [masks[index * layers : (index + 1) * layers] for index in range(len(rows))],
+        )
+
+    return draws
+
+
+def build_step(gan: DCGAN, config: Config, engine: Engine) -> Callable[[Tensor, Tensor], Tensor]:
+    """The training step.
+
+    Returns:
+        A function of images (B, H, W, 1) uint8 and the step's number (scalar int32) that updates the
+        variables of ``gan`` and returns the values named in ``METRICS`` as one tensor.
+    """
+    objective, dtype, batch = config.objective, config.compute.precision, config.train.batch_size
+    generator, discriminator = gan.generator, gan.discriminator
+    draw = engine.fuse(build_draws(config, discriminator))
+    state = gan.state
+
+    def judge(images: Tensor, noise: Tensor, keep: list[Tensor]) -> Tensor:
+        return discriminator(images + objective.instance_noise * noise, keep=keep)
+
+    def update_discriminator(real: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        images = ops.concatenate([real, generator(draws.latents[0], training=True)])
+        labels = discriminator_labels(batch, objective.label_smoothing, draws.flipped, dtype)
+
+        def loss() -> tuple[Tensor, Tensor]:
+            logits = judge(images, draws.noise[0], draws.keep[0])
+            return binary_cross_entropy(labels, logits), logits
+
+        value, logits, gradients = engine.value_and_grad(loss, discriminator.trainable_variables, state)
+        real_logits, fake_logits = logits[:batch], logits[batch:]
+        open_gate = accuracy(real_logits, fake_logits, dtype) <= objective.gate_accuracy
+        apply_where(open_gate, gan.discriminator_optimizer, gradients, discriminator.trainable_variables)
+        skipped = 1.0 - ops.cast(open_gate, dtype)
+        return value, ops.mean(ops.sigmoid(real_logits)), ops.mean(ops.sigmoid(fake_logits)), skipped
+
+    def update_generator(draws: Draws, index: int) -> Tensor:
+        def loss() -> tuple[Tensor, tuple[()]]:
+            logits = judge(generator(draws.latents[index], training=True), draws.noise[index], draws.keep[index])
+            # "Flipped labels": the generator is rewarded for being called real (Goodfellow et al. 2014).
+            return binary_cross_entropy(ops.ones_like(logits), logits), ()
+
+        value, _, gradients = engine.value_and_grad(loss, generator.trainable_variables, state)
+        gan.generator_optimizer.apply(gradients, generator.trainable_variables)
+        return value
+
+    def step(images: Tensor, number: Tensor) -> Tensor:
+        draws = Draws(*draw(number))
+        d_loss, d_real, d_fake, skipped = update_discriminator(from_uint8(images, dtype), draws)
+        g_losses = [update_generator(draws, index + 1) for index in range(objective.generator_updates)]
+        g_loss = sum(g_losses) / len(g_losses)
+        return ops.stack([d_loss, g_loss, d_real, d_fake, skipped])
+
+    return step
+
+
+def apply_where(
+    condition: Tensor,
+    optimizer: keras.optimizers.Optimizer,
+    gradients: list[Tensor],
+    variables: list[keras.Variable],
+) -> None:
+    """Apply gradients where ``condition`` (scalar boolean) is true; else leave all as it was.
+
+    Decided in the graph: reading the condition back would stop the device at every step.
+    """
+    touched = [*variables, *optimizer.variables]
+    # A copy: on an engine whose variables are changed in place, the value itself would be the new one below.
+    before = [ops.copy(variable.value) for variable in touched]
+    optimizer.apply(gradients, variables)
+    for variable, old in zip(touched, before, strict=True):
+        variable.assign(ops.where(condition, variable.value, old))
