@@ -86,19 +86,19 @@ def anatomy(seed: int, index: int) -> Anatomy:
     between = random.uniform
     finding = FINDINGS[int(random.choice(len(FINDINGS), p=SHARES))]
     sex = "F" if random.random() < 0.45 else "M"
-    thorax = between(0.68, 0.77)
+    thorax = between(0.64, 0.78)
     healthy = Anatomy(
         seed=seed,
         index=index,
         findings=(finding,),
         sex=sex,
         age=int(np.clip(random.normal(47, 17), 4, 92)),
-        tilt=float(random.normal(0, 0.025)),
+        tilt=float(random.normal(0, 0.03)),
         shift_x=float(random.normal(0, 0.025)),
         shift_y=between(-0.05, 0.05),
-        scale=between(0.95, 1.06),
+        scale=between(0.92, 1.07),
         thorax=thorax,
-        apex=between(-0.86, -0.76),
+        apex=between(-0.88, -0.74),
         dome=between(0.36, 0.54),
         dome_drop=between(0.03, 0.09),
         recess=between(0.2, 0.3),

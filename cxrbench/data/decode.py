@@ -76,7 +76,7 @@ def to_square(image: Gray, size: int, equalize: bool, fit: Literal["pad", "crop"
 def _to_8_bit(image: Gray, equalize: bool) -> NDArray[np.uint8]:
     """``skimage.exposure.equalize_hist`` by a table of the gray levels, or a plain rescaling of 16 bits to 8."""
     if not equalize:
-        return image if image.dtype == np.uint8 else np.rint(image / 257).astype(np.uint8)  # 65535 / 255 = 257
+        return (image if image.dtype == np.uint8 else np.rint(image / 257)).astype(np.uint8)  # 65535 / 255 = 257
     shares, levels = cumulative_distribution(image)
     table = np.zeros(int(levels[-1]) + 1, dtype=np.uint8)
     table[levels] = np.rint(255 * shares)

@@ -40,6 +40,7 @@ SOURCE_SETTINGS = {
     "nih": ("views", "findings"),
     "folder": ("test_share", "seed"),
 }
+WITHOUT_GAPS = "without-gaps.npy"
 NAMED = 3  # file names that an error message spells out
 
 
@@ -64,7 +65,7 @@ def prepare(
     """
     listing = SOURCES[config.source].list_items(config, data_dir)
     _refuse_missing(listing, config, data_dir)
-    _refuse_no_training(listing.items, data_dir)
+    _refuse_no_training(listing.items, config)
     settings = _settings(config)
     final = root / f"{config.source}-{config.image_size}-{_identity(settings, listing)[:8]}"
     if _is_whole(final):
@@ -91,7 +92,7 @@ def _build(
     partial = final.with_name(final.name + ".partial")
     partial.mkdir(exist_ok=True)
     items = listing.items
-    bad_allowed = math.floor(config.max_bad_share * len(items))
+    bad_allowed = math.floor(config.max_bad_share * len(items) + 1e-9)  # 0.29 * 100 is a little less than 29
     read = SOURCES[config.source].read
     faults = pack(items, read, config, data_dir, partial / IMAGES, workers, progress, bad_allowed)
 
@@ -105,7 +106,7 @@ def _build(
         )
     good = [index for index in range(len(items)) if index not in faults]
     kept = [items[index] for index in good]
-    _refuse_no_training(kept, data_dir)
+    _refuse_no_training(kept, config)
     write_labels(partial / LABELS, kept)
     images = _without_faults(partial, good, len(items), progress)
     manifest = {
@@ -122,6 +123,7 @@ def _build(
         shutil.rmtree(final)  # it was found damaged
     os.replace(images, partial / IMAGES)
     (partial / JOURNAL).unlink()
+    (partial / WITHOUT_GAPS).unlink(missing_ok=True)  # left by an interrupted run whose faulty files were mended
     os.replace(partial, final)
 
 
@@ -167,7 +169,7 @@ def _without_faults(partial: Path, good: list[int], total: int, progress: bool) 
     if len(good) == total:
         return partial / IMAGES
     packed = np.load(partial / IMAGES, mmap_mode="r")
-    file = partial / f"good-{IMAGES}"
+    file = partial / WITHOUT_GAPS
     kept = open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(good), *packed.shape[1:]))
     for row, index in enumerate(tqdm(good, desc="close gaps", unit="img", disable=not progress, delay=1, leave=False)):
         kept[row] = packed[index]
@@ -200,9 +202,12 @@ def _refuse_missing(listing: Listing, config: DataConfig, data_dir: Path | None)
         )
 
 
-def _refuse_no_training(items: Sequence[Item], data_dir: Path | None) -> None:
+def _refuse_no_training(items: Sequence[Item], config: DataConfig) -> None:
     if not any(item.split == "train" for item in items):
-        raise DataError(f"{data_dir}: no training image is left, only {len(items)} for testing; relax the filters")
+        raise DataError(
+            f'data.source "{config.source}": no training image is left, only {len(items)} for testing; '
+            "add images, relax the filters or lower data.test_share"
+        )
 
 
 def _some(problems: Sequence[Problem]) -> str:
