@@ -11,6 +11,7 @@ Images = NDArray[np.uint8]
 Reals = NDArray[np.float64]
 
 FEWEST = 16
+BLOCK = 64  # images at a time in float64, so that 2048 of 256x256 take 34 MB and not 1 GB
 
 
 class QualityError(CxrbenchError):
@@ -65,8 +66,12 @@ def draw(images: Images, count: int, seed: int) -> Images:
     """
     if count > len(images):
         raise QualityError(f"{count} images are asked of a set of {len(images)}; lower evaluate.count")
-    chosen = np.random.default_rng(seed).choice(len(images), size=count, replace=False)
-    return np.ascontiguousarray(images[np.sort(chosen)])
+    return np.ascontiguousarray(images[draw_indices(len(images), count, seed)])
+
+
+def draw_indices(total: int, count: int, seed: int) -> NDArray[np.int64]:
+    """``count`` different indices below ``total``, chosen by the seed, in rising order: (count,) int64."""
+    return np.sort(np.random.default_rng(seed).choice(total, size=count, replace=False))
 
 
 def area_means(images: Images, side: int) -> Reals:
@@ -78,6 +83,11 @@ def area_means(images: Images, side: int) -> Reals:
     Returns:
         (N, cells) float64 in gray levels, rows of cells one after the other.
     """
+    blocks = [_area_means(images[start : start + BLOCK], side) for start in range(0, len(images), BLOCK)]
+    return np.concatenate(blocks)
+
+
+def _area_means(images: Images, side: int) -> Reals:
     reduced: Reals = images.astype(np.float64)
     for axis in (1, 2):
         length = images.shape[axis]
@@ -91,7 +101,10 @@ def area_means(images: Images, side: int) -> Reals:
 
 def histogram(images: Images) -> NDArray[np.int64]:
     """How many pixels of the whole set have each gray level: (256,) int64."""
-    return np.bincount(images.ravel(), minlength=256)
+    counts = np.zeros(256, np.int64)
+    for image in images:  # one at a time: bincount works on an int64 copy
+        counts += np.bincount(image.ravel(), minlength=256)
+    return counts
 
 
 def _size(images: Images) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from tqdm import tqdm
 
-from cxrbench.quality.images import Images, Reals, area_means, draw
+from cxrbench.quality.images import Images, Reals, area_means, draw_indices
 from cxrbench.quality.registry import Measured, metric, with_interval
 
 SIDE = 64
@@ -51,11 +51,11 @@ def nearest(images: Images, train: Images, distance: Literal["euclidean", "cityb
     Returns:
         (N,) float64 in gray levels: root mean square (``euclidean``) or mean absolute difference (``cityblock``).
     """
-    train = draw(train, min(len(train), MOST_TRAINING_IMAGES), seed)
+    chosen = draw_indices(len(train), min(len(train), MOST_TRAINING_IMAGES), seed)
     queries = area_means(images, SIDE)
     smallest = np.full(len(queries), np.inf)
-    for start in tqdm(range(0, len(train), CHUNK), desc=f"nearest, {distance}", delay=5, leave=False):
-        chunk = area_means(train[start : start + CHUNK], SIDE)
+    for start in tqdm(range(0, len(chosen), CHUNK), desc=f"nearest, {distance}", delay=5, leave=False):
+        chunk = area_means(train[chosen[start : start + CHUNK]], SIDE)
         smallest = np.minimum(smallest, cdist(queries, chunk, distance).min(axis=1))
     pixels = queries.shape[1]
     return smallest / (np.sqrt(pixels) if distance == "euclidean" else pixels)

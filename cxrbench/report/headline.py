@@ -1,0 +1,135 @@
+"""The sentences on top of a report. Each number in them comes from the results and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from cxrbench.quality.registry import METRICS
+from cxrbench.report.results import OURS, REAL, UNITS, Record, Results
+from cxrbench.report.wording import BACKENDS, interval, listing, machine, number, quantity, setting
+
+NOT_FOR_DIAGNOSIS = (
+    "Images shown under a backend's name are synthetic, made by a neural network. They show no patient, and nothing "
+    "here is for diagnosis."
+)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a reader takes home: the answer, how sure it is, on what, and how the images compare with real ones."""
+
+    answer: str
+    detail: str
+    where: str
+    quality: str
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as long one step takes as another, with its 95 % interval where both have one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval excludes "equally fast"; False where there is no interval."""
+        return self.low is not None and self.low > 1.0
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{number(self.value)} times"
+        return f"{number(self.value)} [{number(self.low)}, {number(self.high)}] times"
+
+
+def headline(results: Results) -> Headline:
+    """The sentences of one report."""
+    order = ranking(results)
+    return Headline(
+        answer=_answer(order),
+        detail=_detail(order),
+        where=_where(results, order),
+        quality=_quality(results),
+    )
+
+
+def ranking(results: Results) -> list[Record]:
+    """The shared step's times, fastest first, within the one setting that most backends were measured in."""
+    settings: dict[str, list[Record]] = {}
+    for record in results.records:
+        if record.metric == "step_time" and record.variant == OURS:
+            settings.setdefault(setting(record), []).append(record)
+    largest = max(settings.values(), key=lambda records: len(records), default=[])
+    return sorted(largest, key=lambda record: record.value)
+
+
+def ratio(slow: Record, fast: Record) -> Ratio:
+    """``slow / fast``; the two intervals combine as independent errors of the logarithms.
+
+    An interval's half width on the log scale is taken from its wider side, so a skewed interval is not narrowed.
+    """
+    value = slow.value / fast.value
+    widths = []
+    for record in (slow, fast):
+        if record.ci_low is None or record.ci_high is None or record.ci_low <= 0:
+            return Ratio(value, None, None)
+        widths.append(max(math.log(record.ci_high / record.value), math.log(record.value / record.ci_low)))
+    width = math.hypot(*widths)
+    return Ratio(value, value * math.exp(-width), value * math.exp(width))
+
+
+def _answer(order: list[Record]) -> str:
+    if not order:
+        return "No training step was timed."
+    first = BACKENDS[order[0].backend]
+    if len(order) == 1:
+        return f"{first} took {quantity(order[0].value, 's')} per training step; nothing else was timed beside it."
+    second = BACKENDS[order[1].backend]
+    lead = ratio(order[1], order[0])
+    if lead.low is None:
+        return f"{first} had the shortest training step, {second} took {lead} as long; no interval was measured."
+    if not lead.clear:
+        return f"{first} and {second} cannot be told apart: {second}'s step took {lead} as long."
+    return f"{first} was fastest: {second}'s training step took {lead} as long."
+
+
+def _detail(order: list[Record]) -> str:
+    if not order:
+        return "Run the benchmark to fill this page."
+    times = [
+        f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)} {interval(record)}".rstrip()
+        for record in order
+    ]
+    return f"Time per training step with its 95 % interval: {listing(times)}."
+
+
+def _where(results: Results, order: list[Record]) -> str:
+    machines = {backend: machine(run) for backend, run in results.manifest.runs.items()}
+    what = f"{setting(order[0])}. " if order else ""
+    if len(set(machines.values())) > 1:
+        shown = "; ".join(f"{BACKENDS[backend]} on {name}" for backend, name in machines.items())
+        return f"{what}The machines differ, so these times do not compare the backends: {shown}."
+    return f"{what}Measured on {next(iter(machines.values()), 'an unnamed machine')}."
+
+
+def _quality(results: Results) -> str:
+    """One sentence on the Fréchet distance, or on whatever distance to real images there is."""
+    names = [name for name, one in METRICS.items() if one.against == "reference"]
+    for name in sorted(names, key=lambda name: not name.startswith("frechet")):
+        figures = [record for record in results.records if record.metric == name]
+        real = next((record for record in figures if record.backend == REAL), None)
+        made = [record for record in figures if record.backend != REAL]
+        if real and made:
+            shown = listing([f"{BACKENDS[record.backend]} {number(record.value)}" for record in made])
+            return (
+                f"{METRICS[name].label}, lower is nearer to real: {shown}; "
+                f"real images score {number(real.value)} at the same N = {real.n}."
+            )
+    return "Image quality was not measured."
+
+
+def is_quality(metric: str) -> bool:
+    """Whether a metric's name is one of image quality: every name that is not one of speed or memory."""
+    return metric not in UNITS

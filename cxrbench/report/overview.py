@@ -1,0 +1,54 @@
+"""``reports/index.md``: every report there is, rebuilt from each one's ``results.json``."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+from cxrbench.report.headline import headline, ranking
+from cxrbench.report.page import environment
+from cxrbench.report.results import ReportError, Results, read
+from cxrbench.report.wording import BACKENDS, machine, quantity
+from cxrbench.tasks.folders import write_atomically
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the list."""
+
+    name: str
+    created: str
+    machine: str
+    times: str
+    answer: str
+
+
+def write_overview(reports: Path) -> list[str]:
+    """Rebuild ``index.md``, newest report first.
+
+    Returns:
+        One line for every folder whose results cannot be read; it is left out of the list.
+    """
+    entries, problems = [], []
+    for path in sorted(reports.glob("*/results.json")):
+        try:
+            entries.append(_entry(path))
+        except ReportError as error:
+            problems.append(str(error))
+    entries.sort(key=lambda entry: datetime.datetime.fromisoformat(entry.created), reverse=True)
+    write_atomically(reports / "index.md", environment().get_template("index.md.j2").render(entries=entries))
+    return problems
+
+
+def _entry(path: Path) -> Entry:
+    results = read(path, Results)
+    machines = dict.fromkeys(machine(run) for run in results.manifest.runs.values())
+    times = [f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}" for record in ranking(results)]
+    return Entry(
+        name=path.parent.name,
+        created=results.manifest.created,
+        machine="; ".join(machines) or "not recorded",
+        times=", ".join(times) or "not timed",
+        answer=headline(results).answer,
+    )

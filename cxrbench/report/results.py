@@ -1,0 +1,204 @@
+"""The schema of every results file: what one record is, and how a file is read and refused.
+
+One record is one figure. Its variants:
+
+- ``ours``: the shared Keras step of this project, on the backend that ``backend`` names. Others (a hand-written native
+  step, stock Keras) carry their own variant name.
+- ``held-out``: real images, ``backend`` ``real``, which have no ``device`` (``none``) and ``precision`` ``uint8``. For
+  a distance to the held-out images it is that of as many training images; for anything else, of the held-out images.
+
+The metrics of speed and memory are ``step_time`` and ``first_step_time`` (s), ``images_per_second`` and
+``sampling_throughput`` (images/s), ``peak_device_memory`` and ``peak_host_memory`` (bytes). Any other name is an image
+quality metric and is described in :mod:`cxrbench.quality`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cxrbench.errors import CxrbenchError
+
+OURS = "ours"
+HELD_OUT = "held-out"
+REAL = "real"
+SPEED = ("step_time", "first_step_time", "images_per_second", "sampling_throughput")
+MEMORY = ("peak_device_memory", "peak_host_memory")
+UNITS = {
+    "step_time": "s",
+    "first_step_time": "s",
+    "images_per_second": "images/s",
+    "sampling_throughput": "images/s",
+    "peak_device_memory": "bytes",
+    "peak_host_memory": "bytes",
+}
+
+Backend = Literal["jax", "torch", "tensorflow"]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1)]
+Text = str | None
+Bins = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=256, max_length=256)]
+
+
+class ReportError(CxrbenchError):
+    """Results that cannot be read or put side by side."""
+
+
+class Schema(BaseModel):
+    """Immutable, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Record(Schema):
+    """One figure; ``ci_low`` and ``ci_high`` are the ends of its 95 % interval, null where there is none.
+
+    ``batch_size`` of a quality figure is that of training. ``n`` is the number of timed blocks, or of images per set.
+    """
+
+    backend: Backend | Literal["real"]
+    variant: Name
+    device: Name
+    precision: Name
+    image_size: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    metric: Name
+    unit: Name
+    value: Finite
+    ci_low: Finite | None = None
+    ci_high: Finite | None = None
+    n: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def consistent(self) -> Record:
+        if (self.ci_low is None) != (self.ci_high is None):
+            raise ValueError("ci_low and ci_high are both numbers or both null")
+        if self.ci_low is not None and self.ci_high is not None and self.ci_low > self.ci_high:
+            raise ValueError(f"ci_low {self.ci_low} is above ci_high {self.ci_high}")
+        if self.metric in UNITS and self.unit != UNITS[self.metric]:
+            raise ValueError(f"{self.metric} is in {UNITS[self.metric]}, not in {self.unit}")
+        if self.metric in UNITS and self.value <= 0:
+            raise ValueError(f"{self.metric} is {self.value}, but a measured one is above 0")
+        return self
+
+
+class NotMeasured(Schema):
+    """What is missing, and why: ``metric`` is a metric's name or that of a whole stage (train, bench, evaluate)."""
+
+    backend: Backend
+    metric: Name
+    reason: Name
+
+
+class Run(Schema):
+    """How one backend was trained, as a report keeps it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    commit: Text = None
+    clean: bool | None = None
+    versions: dict[str, Text]
+    machine: dict[str, Any]
+    environment: dict[str, Any]
+    device: Name
+    precision: Name
+    seeds: dict[str, int]
+    steps: Annotated[int, Field(ge=0)]
+    epochs: Annotated[int, Field(ge=0)]
+    train_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    status: Text = None
+    started: Text = None
+
+
+class RunManifest(Run):
+    """``run.json`` of one backend; anything further in that file is left there."""
+
+    config: dict[str, Any]
+    config_fingerprint: Name
+    data_fingerprint: Name
+    attribution: Text = None
+
+
+class Benchmark(Schema):
+    """``bench.json`` of one backend."""
+
+    records: list[Record]
+    not_measured: list[NotMeasured] = []
+    pytest_benchmark: dict[str, Any] = {}
+
+
+class Histograms(Schema):
+    """How many pixels have each of the 256 gray levels, over N images each."""
+
+    generated: Bins
+    reference: Bins
+
+
+class Evaluation(Schema):
+    """``evaluation.json`` of one backend: quality figures, the real images' beside them, and what they are of."""
+
+    backend: Backend
+    n: Annotated[int, Field(ge=1)]
+    seed: int
+    data_fingerprint: Name
+    samples_sha256: Name
+    records: list[Record]
+    not_measured: list[NotMeasured]
+    histograms: Histograms
+
+
+class Manifest(Schema):
+    """What the report is of; ``runs`` holds each trained backend's versions, machine, environment and seeds."""
+
+    name: Name
+    created: Name
+    commit: Text
+    clean: bool | None
+    config: dict[str, Any]
+    config_fingerprint: Name
+    data_fingerprint: Text
+    attribution: Text
+    command: Name
+    runs: dict[Backend, Run]
+
+
+class Results(Schema):
+    """``results.json``: everything that the sentences, tables and bars of a report are made of."""
+
+    manifest: Manifest
+    records: list[Record]
+    not_measured: list[NotMeasured]
+
+    @property
+    def backends(self) -> list[str]:
+        """The backends that have at least one figure or a run, in the order of the schema."""
+        present = {record.backend for record in self.records} | set(self.manifest.runs)
+        return [name for name in ("jax", "torch", "tensorflow") if name in present]
+
+
+Read = TypeVar("Read", bound=Schema)
+
+
+def read(path: Path, schema: type[Read]) -> Read:
+    """Read and validate one JSON file.
+
+    Raises:
+        ReportError: the file is missing, damaged or foreign: its name, the first offending key and the way out.
+    """
+    try:
+        return schema.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ReportError(f"{path}: not valid JSON ({error}); delete it and run its stage again") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        message = first["msg"].removeprefix("Value error, ")
+        raise ReportError(
+            f"{path}: not a {schema.__name__} file of this version: {key}: {message} "
+            f"({error.error_count()} problems); run its stage again"
+        ) from None

@@ -1,0 +1,178 @@
+"""Results -> tables of finished words, which the templates only lay out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import cxrbench.quality  # noqa: F401  (registers the metrics)
+from cxrbench.quality.registry import METRICS
+from cxrbench.report.headline import is_quality
+from cxrbench.report.results import MEMORY, OURS, REAL, SPEED, Record, Results
+from cxrbench.report.wording import (
+    BACKENDS,
+    LABELS,
+    backend_and_variant,
+    duration,
+    interval,
+    number,
+    quantity,
+    setting,
+)
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell says, what it adds in small (an interval, an explanation), and whose colour it bears."""
+
+    text: str
+    small: str = ""
+    backend: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column heads and rows; the first cell of a row is its head."""
+
+    columns: list[Cell]
+    rows: list[list[Cell]]
+
+
+def speed(results: Results) -> Table:
+    """One row per backend, variant and setting: step time, first step, images/s, sampling throughput."""
+    return _performance(results, SPEED)
+
+
+def memory(results: Results) -> Table:
+    """One row per backend, variant and setting: peak device and host memory."""
+    return _performance(results, MEMORY)
+
+
+def quality(results: Results) -> Table:
+    """One row per metric, one column per backend and, last, that of real images at the same N."""
+    records = [record for record in results.records if is_quality(record.metric)]
+    known = [name for name in METRICS if any(record.metric == name for record in records)]
+    names = known + sorted({record.metric for record in records} - set(known))
+    makers = list(dict.fromkeys((record.backend, record.variant) for record in records if record.backend != REAL))
+    columns = [Cell("Metric")] + [_head(records, maker) for maker in makers] + [Cell(BACKENDS[REAL], "same N", REAL)]
+    rows = []
+    for name in names:
+        row = [_metric_head(name, next(record for record in records if record.metric == name))]
+        for maker in [*makers, *{(r.backend, r.variant) for r in records if r.backend == REAL}]:
+            row.append(_value(r for r in records if r.metric == name and (r.backend, r.variant) == maker))
+        rows.append(row if len(row) == len(columns) else [*row, Cell(NOTHING)])
+    return Table(columns, rows)
+
+
+def training(results: Results) -> Table:
+    """One column per trained backend: steps, epochs, time, device, precision, seeds, commit."""
+    runs = results.manifest.runs
+    lines = {
+        "Status": [run.status or NOTHING for run in runs.values()],
+        "Steps": [f"{run.steps:,}" for run in runs.values()],
+        "Epochs": [f"{run.epochs:,}" for run in runs.values()],
+        "Training time": [duration(run.train_seconds) for run in runs.values()],
+        "Device, precision": [f"{run.device}, {run.precision}" for run in runs.values()],
+        "Seeds": [_pairs(run.seeds) for run in runs.values()],
+        "Commit": [_commit(run.commit, run.clean) for run in runs.values()],
+    }
+    return _by_backend(results, lines)
+
+
+def machines(results: Results) -> Table:
+    """One column per trained backend: processor, memory, accelerator, system."""
+    return _by_backend(results, _lines([run.machine for run in results.manifest.runs.values()]))
+
+
+def versions(results: Results) -> Table:
+    """One column per trained backend: the version of every package that its run names."""
+    return _by_backend(results, _lines([run.versions for run in results.manifest.runs.values()]))
+
+
+def environments(results: Results) -> Table:
+    """One column per trained backend: the environment flags that change speed or rounding."""
+    return _by_backend(results, _lines([run.environment for run in results.manifest.runs.values()]))
+
+
+def configuration(results: Results) -> Table:
+    """Every setting of the experiment, one per row."""
+    rows = []
+    for section, value in results.manifest.config.items():
+        settings = value.items() if isinstance(value, dict) else [("", value)]
+        rows += [[Cell(f"{section}.{key}".rstrip(".")), Cell(_plain(one))] for key, one in settings]
+    return Table([Cell("Setting"), Cell("Value")], rows)
+
+
+def _performance(results: Results, metrics: tuple[str, ...]) -> Table:
+    records = [record for record in results.records if record.metric in metrics]
+    settings = {setting(record) for record in records}
+    columns = [Cell("Backend")] + [Cell(LABELS[metric]) for metric in metrics]
+    rows = []
+    for who in dict.fromkeys((record.backend, record.variant, setting(record)) for record in records):
+        own = [record for record in records if (record.backend, record.variant, setting(record)) == who]
+        small = who[2] if len(settings) > 1 else ""
+        head = Cell(backend_and_variant(own[0]), small, own[0].backend)
+        rows.append([head] + [_value(record for record in own if record.metric == metric) for metric in metrics])
+    return Table(columns, rows)
+
+
+def _value(records: Iterable[Record]) -> Cell:
+    record = next(iter(records), None)
+    if record is None:
+        return Cell(NOTHING)
+    text = number(record.value) if is_quality(record.metric) else quantity(record.value, record.unit)
+    return Cell(text, interval(record), record.backend)
+
+
+def _head(records: list[Record], maker: tuple[str, str]) -> Cell:
+    record = next(record for record in records if (record.backend, record.variant) == maker)
+    return Cell(backend_and_variant(record), "" if record.variant == OURS else record.variant, record.backend)
+
+
+def _metric_head(name: str, example: Record) -> Cell:
+    one = METRICS.get(name)
+    if one is None:
+        return Cell(name, f"{example.unit}; N = {example.n}")
+    good = "lower is better" if one.good == "lower" else "best near the real figure"
+    return Cell(one.label, f"{example.unit}; {good}; N = {example.n}")
+
+
+def _by_backend(results: Results, lines: dict[str, list[str]]) -> Table:
+    columns = [Cell("")] + [Cell(BACKENDS[backend], "", backend) for backend in results.manifest.runs]
+    return Table(columns, [[Cell(key)] + [Cell(value) for value in values] for key, values in lines.items()])
+
+
+def _lines(parts: list[dict[str, Any]]) -> dict[str, list[str]]:
+    keys = list(dict.fromkeys(key for part in parts for key in part))
+    return {key: [_field(key, part.get(key)) for part in parts] for key in keys}
+
+
+def _field(key: str, value: Any) -> str:
+    if key == "memory" and isinstance(value, int | float):
+        return quantity(float(value), "bytes")
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return _pairs(value)
+    if isinstance(value, list):
+        return ", ".join(_plain(one) for one in value) or "none"
+    return str(value)
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {_plain(value)}" for key, value in values.items()) or NOTHING
+
+
+def _commit(commit: str | None, clean: bool | None) -> str:
+    if commit is None:
+        return NOTHING
+    return commit[:12] + ("" if clean else " with uncommitted changes")

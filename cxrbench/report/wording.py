@@ -1,0 +1,94 @@
+"""How names and numbers are written, the same in every sentence, table and figure."""
+
+from __future__ import annotations
+
+from cxrbench.report.results import OURS, Record, Run
+
+BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "real": "Real images"}
+# Okabe and Ito's palette, told apart by colour-blind readers and on white; the same everywhere in a report.
+COLOURS = {"jax": "#0072B2", "torch": "#D55E00", "tensorflow": "#009E73", "real": "#5F6B7A"}
+LABELS = {
+    "step_time": "Training step",
+    "first_step_time": "First step, with compiling",
+    "images_per_second": "Training",
+    "sampling_throughput": "Sampling",
+    "peak_device_memory": "Peak device memory",
+    "peak_host_memory": "Peak host memory",
+}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Three significant digits, never in exponents for readable sizes: 0.0123, 4.56, 78.9, 1230."""
+    if value == 0:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e9:
+        return f"{value:.{digits - 1}e}"
+    decimals = max(digits - 1 - _magnitude(value), 0)
+    return f"{round(value, digits - 1 - _magnitude(value)):,.{decimals}f}"
+
+
+def quantity(value: float, unit: str, like: float | None = None) -> str:
+    """A number with a unit that suits it; ``like`` picks the unit of another value, as for interval ends."""
+    factor, shown = scale(unit, value if like is None else like)
+    return f"{number(value * factor)} {shown}".rstrip()
+
+
+def scale(unit: str, value: float) -> tuple[float, str]:
+    """The factor and the unit in which a value reads best: seconds below 1 in ms, bytes in MiB or GiB."""
+    if unit == "s" and value < 1:
+        return 1e3, "ms"
+    if unit == "bytes":
+        return (2.0**-30, "GiB") if value >= 2**30 else (2.0**-20, "MiB")
+    return 1.0, unit
+
+
+def interval(record: Record) -> str:
+    """``[61.0, 63.4]`` in the unit of the value, or nothing."""
+    if record.ci_low is None or record.ci_high is None:
+        return ""
+    factor, _ = scale(record.unit, record.value)
+    return f"[{number(record.ci_low * factor)}, {number(record.ci_high * factor)}]"
+
+
+def backend_and_variant(record: Record) -> str:
+    """``JAX`` for the shared step, ``JAX (native)`` for any other variant."""
+    return BACKENDS[record.backend] + ("" if record.variant == OURS else f" ({record.variant})")
+
+
+def setting(record: Record) -> str:
+    """``cpu, float32, 64x64, batch 32``: only figures of one setting may be ranked."""
+    size = record.image_size
+    return f"{record.device}, {record.precision}, {size}x{size}, batch {record.batch_size}"
+
+
+def machine(run: Run) -> str:
+    """One line: accelerator if there is one, processor, cores, memory, system; what is unknown is left out."""
+    known = {key: value for key, value in run.machine.items() if value not in (None, "", [])}
+    memory = known.get("memory")
+    parts = [
+        known.get("gpu"),
+        known.get("cpu"),
+        f"{known['cores']} cores" if "cores" in known else None,
+        quantity(float(memory), "bytes") + " memory" if isinstance(memory, int | float) else memory,
+        known.get("os"),
+    ]
+    return ", ".join(str(part) for part in parts if part) or "an unnamed machine"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min 5 s``, ``3 h 20 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{number(seconds)} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def listing(words: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def _magnitude(value: float) -> int:
+    return int(f"{value:e}".partition("e")[2])

@@ -1,0 +1,174 @@
+"""Judge the samples of every backend with one ruler: the same real images, the same N, no engine involved."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import cxrbench.quality  # noqa: F401  (registers the metrics)
+from cxrbench.config import Config
+from cxrbench.data.batches import Dataset
+from cxrbench.errors import CxrbenchError, RunError
+from cxrbench.quality.images import Images, QualityError, check_images, check_same_size, draw, histogram
+from cxrbench.quality.registry import METRICS, Measured, Metric, RealSets, measure, measure_real
+from cxrbench.report.results import HELD_OUT, OURS, REAL, Evaluation, NotMeasured, Record, RunManifest, read
+from cxrbench.tasks.folders import RUNS, RunFolder, run_folder, write_json
+
+Figures = dict[str, Measured | QualityError]
+
+REFERENCE_PICTURE = "reference.png"
+PICTURE_SIDE = 4  # images along each side of it: as many as the smallest set has
+
+
+def evaluate_task(config: Config, backends: list[str], dataset_folder: Path, runs: Path = RUNS) -> None:
+    """Measure each backend's samples against the held-out real images and write its ``evaluation.json``.
+
+    Every backend is given the same N, seed and real images. N is ``evaluate.count``, lowered to the smallest set there
+    is. A backend that cannot be evaluated is said, with the command that mends it, and the others go on. Beside the
+    figures a small ``reference.png`` of real images is written for the report.
+
+    Raises:
+        DataError: the packed dataset cannot be used.
+        RunError: no backend could be evaluated.
+        QualityError: the real images cannot be measured.
+    """
+    dataset = Dataset.open(dataset_folder)
+    for name, images in (("test", dataset.test), ("train", dataset.train)):
+        check_images(np.asarray(images), f"{dataset_folder}: {name} images")
+
+    candidates: list[Candidate] = []
+    for backend in backends:
+        try:
+            candidates.append(_load(config, backend, runs, dataset))
+        except CxrbenchError as error:
+            print(f"evaluate: {backend} is left out: {error}", flush=True)
+    if not candidates:
+        raise RunError(f"{runs / config.name}: nothing to evaluate for {', '.join(backends)}; see the lines above")
+
+    seed = config.evaluate.seed
+    sizes = {f"{one.backend} samples": len(one.images) for one in candidates}
+    count = _equal_count(config.evaluate.count, {"test": len(dataset.test), "train": len(dataset.train)} | sizes)
+    real = RealSets.of(np.asarray(dataset.test), np.asarray(dataset.train), count, seed)
+    real_figures = _measure_all("real", lambda metric: measure_real(metric, real, seed))
+
+    for one in candidates:
+        generated = draw(one.images, count, seed)
+        figures = _measure_all(one.backend, partial(measure, images=generated, real=real, seed=seed))
+        evaluation = _evaluation(config, one, generated, real.reference, figures, real_figures)
+        write_json(one.folder.evaluation, evaluation.model_dump())
+        _save_picture(real.reference, one.folder.path / REFERENCE_PICTURE)
+        print(f"evaluate: {one.folder.evaluation}", flush=True)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One backend's run and all of its samples, (N, H, W) uint8."""
+
+    backend: str
+    folder: RunFolder
+    manifest: RunManifest
+    images: Images
+
+
+def _load(config: Config, backend: str, runs: Path, dataset: Dataset) -> Candidate:
+    """One backend's samples, refused unless its generator was trained on this very dataset."""
+    folder = run_folder(config, backend, runs)
+    command = f"python -m cxrbench sample --config {config.name}"
+    folder.read_manifest()  # says how to train where there is no run
+    manifest = read(folder.manifest, RunManifest)
+    if manifest.data_fingerprint != dataset.fingerprint:
+        raise RunError(
+            f"{folder.manifest}: trained on data {manifest.data_fingerprint}, but the dataset given is "
+            f"{dataset.fingerprint}; evaluate against the dataset it was trained on"
+        )
+    if not folder.sample_images.exists():
+        raise RunError(f"{folder.sample_images}: no samples; draw them first: {command}")
+    try:
+        images = np.load(folder.sample_images, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise RunError(f"{folder.sample_images}: damaged ({error}); draw them again: {command}") from None
+    check_images(images, str(folder.sample_images))
+    check_same_size(images, dataset.test, str(folder.sample_images), "the dataset")
+    return Candidate(backend, folder, manifest, images)
+
+
+def _equal_count(wanted: int, sizes: dict[str, int]) -> int:
+    smallest = min(sizes, key=lambda name: sizes[name])
+    count = min(wanted, sizes[smallest])
+    if count < wanted:
+        print(f"evaluate: N = {count} instead of evaluate.count = {wanted}: {smallest} has no more", flush=True)
+    return count
+
+
+def _measure_all(who: str, apply: Callable[[Metric], Measured]) -> Figures:
+    figures: Figures = {}
+    for metric in METRICS.values():
+        print(f"evaluate: {who}: {metric.name} …", end=" ", flush=True)
+        start = time.perf_counter()
+        try:
+            figures[metric.name] = measured = apply(metric)
+            print(f"{measured.value:.4g} {metric.unit} ({time.perf_counter() - start:.1f} s)", flush=True)
+        except QualityError as error:
+            figures[metric.name] = error
+            print(f"not measured: {error}", flush=True)
+    return figures
+
+
+def _evaluation(
+    config: Config, one: Candidate, generated: Images, reference: Images, figures: Figures, real_figures: Figures
+) -> Evaluation:
+    def records(measured: Figures, **made_by: str) -> list[Record]:
+        return [
+            Record.model_validate(
+                made_by
+                | {"image_size": config.data.image_size, "batch_size": config.train.batch_size, "n": len(generated)}
+                | {"metric": name, "unit": METRICS[name].unit}
+                | asdict(figure)
+            )
+            for name, figure in measured.items()
+            if isinstance(figure, Measured)
+        ]
+
+    def missing(measured: Figures, whose: str) -> list[NotMeasured]:
+        return [
+            NotMeasured.model_validate({"backend": one.backend, "metric": name, "reason": f"{whose}: {figure}"})
+            for name, figure in measured.items()
+            if isinstance(figure, QualityError)
+        ]
+
+    return Evaluation.model_validate(
+        {
+            "backend": one.backend,
+            "n": len(generated),
+            "seed": config.evaluate.seed,
+            "data_fingerprint": one.manifest.data_fingerprint,
+            "samples_sha256": hashlib.sha256(one.images.tobytes()).hexdigest(),
+            "records": records(
+                figures,
+                backend=one.backend,
+                variant=OURS,
+                device=one.manifest.device,
+                precision=one.manifest.precision,
+            )
+            + records(real_figures, backend=REAL, variant=HELD_OUT, device="none", precision="uint8"),
+            "not_measured": missing(figures, "generated images") + missing(real_figures, "real images"),
+            "histograms": {
+                "generated": histogram(generated).tolist(),
+                "reference": histogram(reference).tolist(),
+            },
+        }
+    )
+
+
+def _save_picture(images: Images, path: Path) -> None:
+    """The first 16 images as one gray PNG, edge to edge."""
+    height, width = images.shape[1:]
+    tiles = images[: PICTURE_SIDE**2].reshape(PICTURE_SIDE, PICTURE_SIDE, height, width)
+    Image.fromarray(tiles.swapaxes(1, 2).reshape(PICTURE_SIDE * height, PICTURE_SIDE * width)).save(path, optimize=True)

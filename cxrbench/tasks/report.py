@@ -1,0 +1,45 @@
+"""Gather what every stage left and write one comparison report."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cxrbench.config import Config
+from cxrbench.report.gather import gather
+from cxrbench.report.overview import write_overview
+from cxrbench.report.page import write_report
+from cxrbench.report.results import ReportError
+from cxrbench.tasks.folders import write_json
+
+
+def report_task(config: Config, backends: list[str], runs: Path, reports: Path, name: str | None = None) -> Path:
+    """Write ``reports/<name>/`` with ``results.json``, ``report.md``, ``index.html`` and figures, and the list of all.
+
+    A backend or stage without results does not stop it: the report says what was not measured, and why.
+
+    Args:
+        name: the report's folder; the experiment's name where it is not given.
+
+    Returns:
+        The report's folder.
+
+    Raises:
+        ReportError: nothing to report, a damaged file, or runs that cannot be put side by side.
+    """
+    name = name or config.name
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise ReportError(f"report name {name!r}: use letters, digits, dots, dashes and underscores only")
+    folder = reports / name
+    results, sides = gather(config, backends, runs, name)
+    if results.manifest.config_fingerprint != config.fingerprint:
+        print(f"report: the runs of {config.name} had other settings than those given now; theirs are reported")
+    for entry in results.not_measured:
+        print(f"report: not measured: {entry.backend}, {entry.metric}: {entry.reason}")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "results.json", results.model_dump(mode="json"))
+    write_report(results, sides, folder)
+    for problem in write_overview(reports):
+        print(f"report: left out of {reports / 'index.md'}: {problem}")
+    print(f"report: {folder / 'index.html'}")
+    return folder
