@@ -126,6 +126,7 @@ class BenchConfig(Section):
     warmup_steps: Count
     rounds: Annotated[int, Field(ge=3)]
     steps_per_round: Count
+    assumed_steps: Count
 
 
 class EvaluateConfig(Section):
@@ -175,6 +176,18 @@ class Config(Section):
     def fingerprint(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of every setting, in canonical JSON."""
         return fingerprint(self.model_dump(mode="json"))
+
+    @property
+    def training_fingerprint(self) -> str:
+        """Like ``fingerprint``, of the settings that decide what the weights are after a given step.
+
+        A run may go on for more epochs, or be sampled otherwise, under the same training fingerprint.
+        """
+        sections = {"data", "model", "objective", "optimizer"}
+        settings = self.model_dump(mode="json", include=sections)
+        settings["train"] = {"seed": self.train.seed, "batch_size": self.train.batch_size}
+        settings["compute"] = {"precision": self.compute.precision, "tf32": self.compute.tf32}
+        return fingerprint(settings)
 
 
 def fingerprint(value: Any) -> str:

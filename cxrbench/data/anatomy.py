@@ -146,10 +146,11 @@ def _one_side(value: float, on_the_left: bool) -> tuple[float, float]:
 
 
 def _spot(patient: Anatomy, random: np.random.Generator, radius: float, strength: float) -> Spot:
-    """A spot well inside a lung, lateral of the heart's border."""
+    """A spot in the outer half of a lung, away from its border."""
     side = 1.0 if random.random() < 0.5 else -1.0
     y = random.uniform(patient.apex + 0.3, patient.dome - 0.16)
-    return Spot(side * random.uniform(0.58, 0.76) * patient.thorax, y, radius, strength)
+    centre, half = _lung_span(patient, np.array(y))
+    return Spot(side * float(centre + random.uniform(0.1, 0.6) * half), y, radius, strength)
 
 
 def body_frame(patient: Anatomy, size: int) -> tuple[Plane, Plane]:
@@ -174,11 +175,16 @@ def per_side(x: Plane, pair: tuple[float, float]) -> Plane:
     return np.where(x < 0, np.float32(pair[0]), np.float32(pair[1]))
 
 
-def rib_cage(patient: Anatomy, x: Plane, y: Plane) -> tuple[Plane, Plane]:
-    """How far inside the pleural space a point lies (negative outside), and its place across it from -1 to 1."""
+def _lung_span(patient: Anatomy, y: Plane) -> tuple[Plane, Plane]:
+    """The distance of a lung's middle from the midline and half the lung's width, at every y."""
     up = np.clip((0.55 - y) / (0.55 - patient.apex), 0, 1)
     half = (patient.thorax - 0.04) / 2 * np.sqrt(np.maximum(1 - up**2.7, 1e-6))
-    centre = (patient.thorax + 0.04) / 2 - 0.13 * up**1.5
+    return (patient.thorax + 0.04) / 2 - 0.13 * up**1.5, half
+
+
+def rib_cage(patient: Anatomy, x: Plane, y: Plane) -> tuple[Plane, Plane]:
+    """How far inside the pleural space a point lies (negative outside), and its place across it from -1 to 1."""
+    centre, half = _lung_span(patient, y)
     across = np.abs(x) - centre
     inside = np.minimum(half - np.abs(across), (y - patient.apex) * 0.9)
     return inside, np.clip(across / half, -1, 1)

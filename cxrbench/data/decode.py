@@ -32,8 +32,10 @@ def decode(path: Path) -> Gray:
         DataError: the file is missing, truncated, not an image, or of a kind that has no fixed white.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with (
+            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
+            Image.open(path) as image,
+        ):
             image.load()
             return _gray(image, path)
     except DataError:

@@ -59,8 +59,10 @@ def _walk(data_dir: Path) -> tuple[list[Found], list[str]]:
         for name in names:
             file = Path(place, name)
             path = file.relative_to(data_dir).as_posix()
+            if name.startswith("."):
+                continue
             if file.suffix.lower() in SUFFIXES:
                 images.append(Found(path, file.stat().st_size))
-            elif not name.startswith("."):
+            else:
                 others.append(path)
     return sorted(images), sorted(others)

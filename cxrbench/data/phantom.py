@@ -114,7 +114,8 @@ def _body(beam: _Beam) -> Plane:
     body: Plane = np.maximum(np.maximum(np.maximum(trunk, arm), deltoid) * below, neck)
     if patient.sex == "F" and patient.age > 15:
         body = body + 0.09 * patient.habitus * np.sqrt(_clip(_lump(beam, 0.43, 0.22, 0.33, 0.33))) * trunk
-    return 0.78 * patient.habitus**0.5 * body
+    body *= 0.78 * patient.habitus**0.5
+    return body
 
 
 def _lungs(beam: _Beam, random: np.random.Generator) -> Plane:

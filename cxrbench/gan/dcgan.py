@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -38,15 +39,15 @@ class DCGAN(keras.Model):
         return [variable for part in parts for variable in part.variables]
 
 
-def sampler(gan: DCGAN, config: Config, count: int) -> Any:
-    """A function of one scalar int32, the number of the batch -> images (count, H, W, 1) uint8.
+def build_sampler(gan: DCGAN, config: Config, count: int, seed: int, purpose: Purpose) -> Callable[[Tensor], Tensor]:
+    """A function of the number of a batch (scalar int32) that gives images (count, H, W, 1) uint8.
 
-    Batch n of a seed is the same images on every backend, whatever was sampled before.
+    Batch n of a seed has the same latents on every backend, whatever was drawn before.
     """
 
     def sample(number: Tensor) -> Tensor:
         shape = (count, config.model.latent_dim)
-        latents = normals(config.sample.seed, Purpose.SAMPLES, number, shape, config.compute.precision)
+        latents = normals(seed, purpose, number, shape, config.compute.precision)
         return to_uint8(gan.generator(latents, training=False))
 
     return sample

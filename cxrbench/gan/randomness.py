@@ -33,6 +33,7 @@ class Purpose(IntEnum):
     LABEL_FLIPS = 3
     DROPOUT = 4
     SAMPLES = 5
+    GRID = 6
 
 
 def threefry2x32(key: tuple[int, int], counter: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

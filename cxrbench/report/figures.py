@@ -9,62 +9,57 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.signal import lfilter
 
+from cxrbench.report.headline import ranking
 from cxrbench.report.results import OURS, Histograms, Record, Results
-from cxrbench.report.wording import BACKENDS, COLOURS, LABELS, backend_and_variant, quantity, scale
+from cxrbench.report.wording import BACKENDS, COLOURS, backend_and_variant, metric_label, quantity, scale, setting
 
 INK, FAINT = "#1b2430", "#d5dae1"
+WIDTH, HERO_WIDTH = 5.2, 9.0  # inches: two of the first stand side by side on a desk, one alone on a phone
 DOTS_PER_INCH = 144
 MOST_POINTS = 1500  # of a curve: more than a page has pixels
 LINES = {"jax": "-", "torch": (0, (5, 1.5)), "tensorflow": (0, (1.5, 1))}  # told apart without colour, too
 LARGEST_PICTURE = 640  # pixels along a side
 
 
-def speed(results: Results) -> Figure | None:
-    """Bars of step time with intervals, and of images per second beside them."""
-    return _bars(results, ("step_time", "images_per_second"), "Training step time and throughput")
+def bars(results: Results, metric: str) -> Figure | None:
+    """Bars of one metric with intervals, every backend and variant."""
+    records = [record for record in results.records if record.metric == metric]
+    if not records:
+        return None
+    figure = Figure(figsize=(WIDTH, 0.95 + 0.42 * len(records)), layout="constrained")
+    axes = figure.subplots()
+    _bar_panel(axes, records)
+    _dress(axes, metric_label(metric))
+    return figure
 
 
-def memory(results: Results) -> Figure | None:
-    """Bars of the peak memory on the device and on the host."""
-    return _bars(results, ("peak_device_memory", "peak_host_memory"), "Peak memory")
-
-
-def losses(curves: dict[str, NDArray[Any]]) -> Figure | None:
-    """Discriminator and generator loss of every backend by step, smoothed on the log scale."""
+def loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Figure | None:
+    """One column of every backend's losses by step, smoothed on the log scale, over each step's own value."""
     curves = {backend: table for backend, table in curves.items() if len(table)}
     if not curves:
         return None
     span = max(1, max(len(table) for table in curves.values()) // 40)
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, column, title in zip(
-        figure.subplots(1, 2), ("d_loss", "g_loss"), ("Discriminator loss", "Generator loss"), strict=True
-    ):
-        for backend, table in curves.items():
-            every = max(1, len(table) // MOST_POINTS)
-            smooth = smoothed(table[column], span)
-            axes.plot(table["step"][::every], table[column][::every], color=COLOURS[backend], alpha=0.15, lw=0.7)
-            axes.plot(
-                table["step"][::every],
-                smooth[::every],
-                color=COLOURS[backend],
-                ls=LINES[backend],
-                lw=1.8,
-                label=BACKENDS[backend],
-            )
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.tick_params(which="minor", labelsize=7)
-        axes.set_xlabel("step")
-        _dress(axes, title)
-    figure.axes[0].legend(frameon=False)
-    kind = f"exponential moving average of the log loss, span {span} steps" if span > 1 else "not smoothed"
-    figure.supxlabel(f"Bold: {kind}. Faint: each step.", fontsize=8, color=INK)
+    figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
+    axes = figure.subplots()
+    for backend, table in curves.items():
+        every = slice(None, None, max(1, len(table) // MOST_POINTS))
+        steps, colour = table["step"][every], COLOURS[backend]
+        axes.plot(steps, table[column][every], color=colour, alpha=0.13, lw=0.6)
+        smooth = smoothed(table[column], span)[every]
+        axes.plot(steps, smooth, color=colour, ls=LINES[backend], lw=1.8, label=BACKENDS[backend])
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    kind = f"bold: exponential moving average of the log loss, span {span}" if span > 1 else "not smoothed"
+    axes.set_xlabel(f"step ({kind})")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=8)
+    _dress(axes, title)
     return figure
 
 
@@ -79,43 +74,51 @@ def smoothed(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
     return np.exp(lfilter([weight], [1, weight - 1], logs, zi=start)[0])
 
 
-def histograms(counts: dict[str, Histograms]) -> Figure | None:
-    """Share of pixels by gray level: generated against held-out real, one panel per backend."""
-    if not counts:
-        return None
-    figure = Figure(figsize=(9, 2.9), layout="constrained")
-    panels = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
-    for axes, (backend, pair) in zip(panels, counts.items(), strict=True):
-        real, made = (np.array(bins) / sum(bins) * 100 for bins in (pair.reference, pair.generated))
+def histograms(counts: dict[str, Histograms]) -> dict[str, Figure]:
+    """Share of pixels by gray level, generated over held-out real: one figure per backend, on one scale."""
+    shares = {
+        backend: [np.array(bins) / sum(bins) * 100 for bins in (pair.reference, pair.generated)]
+        for backend, pair in counts.items()
+    }
+    top = max((np.percentile(share, 99) for pair in shares.values() for share in pair), default=1.0)
+    drawn = {}
+    for backend, (real, made) in shares.items():
+        drawn[backend] = figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
+        axes = figure.subplots()
         axes.fill_between(range(256), real, step="mid", color=COLOURS["real"], alpha=0.35, lw=0, label="held-out real")
         axes.step(range(256), made, where="mid", color=COLOURS[backend], lw=1.4, label="generated")
-        axes.set_ylim(0, 1.15 * max(np.percentile(real, 99), np.percentile(made, 99)))  # pure black may tower above
+        axes.set_ylim(0, 1.35 * top)  # a tower of pure black may leave the frame; the legend stands free
         axes.set_xlim(0, 255)
         axes.set_xlabel("gray level")
-        axes.legend(frameon=False, fontsize=8)
+        axes.set_ylabel("% of pixels")
+        axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
         _dress(axes, BACKENDS[backend])
-    panels[0].set_ylabel("% of pixels")
-    return figure
+    return drawn
 
 
 def hero(results: Results, grids: dict[str, NDArray[np.uint8]]) -> Figure | None:
     """For the top of a README: step time bars, and under them what each backend's generator draws."""
-    records = _of(results, "step_time", ours=True)
-    if not records and not grids:
+    records = ranking(results)
+    heights = []
+    if records:
+        heights.append(0.8 + 0.36 * len(records))
+    if grids:
+        tallest = max(picture.shape[0] / picture.shape[1] for picture in grids.values())
+        heights.append(0.4 + tallest * HERO_WIDTH / max(len(grids), 2))
+    if not heights:
         return None
-    figure = Figure(figsize=(9, (1.9 if records else 0) + (3.4 if grids else 0)), layout="constrained")
-    heights = [1.9] * bool(records) + [3.4] * bool(grids)
+    figure = Figure(figsize=(HERO_WIDTH, sum(heights)), layout="constrained")
     parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
     if records:
         axes = parts.pop(0).subplots()
         _bar_panel(axes, records)
-        _dress(axes, "Time per training step (shorter is better)")
+        _dress(axes, "Time per training step, shorter is better")
     if grids:
         panels = parts.pop(0).subplots(1, len(grids), squeeze=False)[0]
         for axes, (backend, picture) in zip(panels, grids.items(), strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
             axes.set_axis_off()
-            axes.set_title(f"{BACKENDS[backend]}: synthetic", color=COLOURS[backend], fontsize=10, fontweight="bold")
+            axes.set_title(f"{BACKENDS[backend]}, synthetic", color=COLOURS[backend], fontsize=10, fontweight="bold")
     return figure
 
 
@@ -146,23 +149,6 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _bars(results: Results, metrics: tuple[str, ...], title: str) -> Figure | None:
-    measured = [(metric, records) for metric in metrics if (records := _of(results, metric))]
-    if not measured:
-        return None
-    longest = max(len(records) for _, records in measured)
-    figure = Figure(figsize=(9, 1.0 + 0.5 * longest), layout="constrained")
-    for axes, (metric, records) in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True):
-        _bar_panel(axes, records)
-        _dress(axes, LABELS[metric])
-    figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")
-    return figure
-
-
-def _of(results: Results, metric: str, ours: bool = False) -> list[Record]:
-    return [record for record in results.records if record.metric == metric and (record.variant == OURS or not ours)]
-
-
 def _bar_panel(axes: Axes, records: list[Record]) -> None:
     """Horizontal bars from the top, each with its interval and its value written out."""
     factor, unit = scale(records[0].unit, max(record.value for record in records))
@@ -177,14 +163,16 @@ def _bar_panel(axes: Axes, records: list[Record]) -> None:
         end = (record.ci_high or record.value) * factor
         text = quantity(record.value, record.unit, like=max(one.value for one in records))
         axes.text(end + 0.02 * longest, place, text, va="center", color=INK, fontsize=9)
-    axes.set_yticks(range(len(records)), [backend_and_variant(record) for record in records])
+    several = len({setting(record) for record in records}) > 1
+    names = [backend_and_variant(one) + (f"\n{setting(one)}" if several else "") for one in records]
+    axes.set_yticks(range(len(records)), names)
     axes.invert_yaxis()
     axes.set_xlim(0, longest * 1.3)
     axes.set_xlabel(unit)
 
 
 def _dress(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.set_title(title, loc="left", fontsize=10, color=INK, fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(colors=INK, labelsize=8, color=FAINT)

@@ -40,8 +40,8 @@ class Ratio:
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
-            return f"{number(self.value)} times"
-        return f"{number(self.value)} [{number(self.low)}, {number(self.high)}] times"
+            return f"{number(self.value)} times as long"
+        return f"{number(self.value)} times as long (95 % interval {number(self.low)} to {number(self.high)})"
 
 
 def headline(results: Results) -> Headline:
@@ -89,17 +89,18 @@ def _answer(order: list[Record]) -> str:
     second = BACKENDS[order[1].backend]
     lead = ratio(order[1], order[0])
     if lead.low is None:
-        return f"{first} had the shortest training step, {second} took {lead} as long; no interval was measured."
+        return f"{first} had the shortest training step, {second} took {lead}; no interval was measured."
     if not lead.clear:
-        return f"{first} and {second} cannot be told apart: {second}'s step took {lead} as long."
-    return f"{first} was fastest: {second}'s training step took {lead} as long."
+        return f"{first} and {second} cannot be told apart: {second}'s step took {lead}."
+    return f"{first} was fastest: {second}'s training step took {lead}."
 
 
 def _detail(order: list[Record]) -> str:
     if not order:
         return "Run the benchmark to fill this page."
     times = [
-        f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)} {interval(record)}".rstrip()
+        f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}"
+        + (f" ({interval(record)})" if interval(record) else "")
         for record in order
     ]
     return f"Time per training step with its 95 % interval: {listing(times)}."
@@ -107,11 +108,11 @@ def _detail(order: list[Record]) -> str:
 
 def _where(results: Results, order: list[Record]) -> str:
     machines = {backend: machine(run) for backend, run in results.manifest.runs.items()}
-    what = f"{setting(order[0])}. " if order else ""
+    what = f"; {setting(order[0])}" if order else ""
     if len(set(machines.values())) > 1:
         shown = "; ".join(f"{BACKENDS[backend]} on {name}" for backend, name in machines.items())
-        return f"{what}The machines differ, so these times do not compare the backends: {shown}."
-    return f"{what}Measured on {next(iter(machines.values()), 'an unnamed machine')}."
+        return f"The machines differ, so these times do not compare the backends: {shown}{what}."
+    return f"Measured on {next(iter(machines.values()), 'an unnamed machine')}{what}."
 
 
 def _quality(results: Results) -> str:

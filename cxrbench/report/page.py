@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from cxrbench import __version__
+from cxrbench.data.nih import ATTRIBUTION
 from cxrbench.quality.registry import METRICS
 from cxrbench.report import figures, tables
 from cxrbench.report.gather import Side
 from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline, ranking
-from cxrbench.report.results import HELD_OUT, Results
-from cxrbench.report.wording import BACKENDS, COLOURS, listing, number, quantity, setting
+from cxrbench.report.results import HELD_OUT, MEMORY, Results
+from cxrbench.report.wording import BACKENDS, COLOURS, interval, listing, metric_label, number, quantity, setting
 from cxrbench.tasks.folders import write_atomically
 
-NIH_LINK = "https://nihcc.app.box.com/v/ChestXray-NIHCC"
-NIH_CITATION = (
-    "Wang X, Peng Y, Lu L, Lu Z, Bagheri M, Summers RM. ChestX-ray8: Hospital-scale Chest X-ray Database and "
-    "Benchmarks on Weakly-Supervised Classification and Localization of Common Thorax Diseases. CVPR 2017."
-)
-PLOTS = ("hero", "speed", "memory", "losses", "histograms")
+OWN_PICTURES = ("hero", "step_time", "images_per_second", "peak_*_memory", "?_loss", "histogram-*", "grid-*", "real")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One PNG of the report: its file name, what it shows to who cannot see it, and its caption."""
+    """One PNG of the report: its section, its file, what it shows to who cannot see it, and its caption."""
 
+    part: str
     file: str
     alt: str
     caption: str
@@ -44,10 +45,11 @@ class Picture:
 
 def write_report(results: Results, sides: list[Side], folder: Path) -> None:
     """Write the page, its Markdown twin and all figures into ``folder``; ``results.json`` is not touched."""
+    for kind in OWN_PICTURES:
+        for old in folder.glob(f"{kind}.png"):
+            old.unlink()  # an earlier report of this name may have had figures that this one has not
     pictures = draw_pictures(results, sides)
-    for name in (*PLOTS, "real", *(f"grid-{backend}" for backend in BACKENDS)):
-        (folder / f"{name}.png").unlink(missing_ok=True)  # an earlier report of this name may have had more
-    for picture in pictures.values():
+    for picture in pictures:
         (folder / picture.file).write_bytes(picture.png)
     content = _content(results, pictures)
     templates = environment()
@@ -67,55 +69,45 @@ def environment() -> Environment:
     )
 
 
-def draw_pictures(results: Results, sides: list[Side]) -> dict[str, Picture]:
-    """Every figure for which there is something to draw, by name."""
+def draw_pictures(results: Results, sides: list[Side]) -> list[Picture]:
+    """Everything for which there is something to draw."""
     grids = {side.backend: figures.read_picture(side.grid) for side in sides if side.grid}
+    return [*_plots(results, sides, grids), *_samples(results, sides, grids)]
+
+
+def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
+    def picture(part: str, name: str, figure: Figure | None, alt: str, backend: str = "") -> Iterator[Picture]:
+        if figure is not None:
+            yield Picture(part, f"{name}.png", alt, "", figures.figure_png(figure), backend)
+
+    for part, metrics in (("speed", ("step_time", "images_per_second")), ("memory", MEMORY)):
+        for metric in metrics:
+            alt = f"{metric_label(metric)} of each backend as bars; the table above has the numbers"
+            yield from picture(part, metric, figures.bars(results, metric), alt)
     curves = {side.backend: side.losses for side in sides if side.losses is not None}
+    for column, title in (("d_loss", "Discriminator loss"), ("g_loss", "Generator loss")):
+        alt = f"{title} by training step on a logarithmic scale, all backends overlaid"
+        yield from picture("losses", column, figures.loss(curves, column, title), alt)
     counts = {side.backend: side.evaluation.histograms for side in sides if side.evaluation}
-    drawn = listing([BACKENDS[backend] for backend in grids])
-    plots = {
-        "hero": (
-            figures.hero(results, grids),
-            f"Bars of the time per training step, and grids of synthetic images by {drawn or 'no backend'}",
-            "Time per training step, and what each generator draws. All images are synthetic.",
-        ),
-        "speed": (
-            figures.speed(results),
-            "Bars of training step time and images per second for each backend; the table below has the numbers",
-            "Whiskers are 95 % intervals.",
-        ),
-        "memory": (
-            figures.memory(results),
-            "Bars of peak memory for each backend; the table below has the numbers",
-            "The peak on the device and of the process on the host.",
-        ),
-        "losses": (
-            figures.losses(curves),
-            "Curves of the discriminator's and the generator's loss by training step, all backends overlaid",
-            "All backends overlaid, on a logarithmic scale.",
-        ),
-        "histograms": (
-            figures.histograms(counts),
-            "Histograms of gray levels of generated images over those of held-out real images, one panel per backend",
-            "Filled: held-out real images. Line: generated ones.",
-        ),
-    }
-    pictures = {
-        name: Picture(f"{name}.png", alt, caption, figures.figure_png(figure))
-        for name, (figure, alt, caption) in plots.items()
-        if figure is not None
-    }
+    for backend, figure in figures.histograms(counts).items():
+        alt = f"Histogram of the gray levels of {BACKENDS[backend]}'s images over that of held-out real images"
+        yield from picture("histograms", f"histogram-{backend}", figure, alt)
+    shown = listing([BACKENDS[backend] for backend in grids]) or "no backend"
+    alt = f"Bars of the time per training step, and grids of synthetic images drawn by {shown}"
+    yield from picture("hero", "hero", figures.hero(results, grids), alt)
+
+
+def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
     for backend, grid in grids.items():
-        alt = f"Grid of synthetic chest X-ray-like images drawn by the {BACKENDS[backend]} generator"
-        caption = f"{BACKENDS[backend]}, synthetic"
-        pictures[f"grid-{backend}"] = Picture(f"grid-{backend}.png", alt, caption, figures.picture_png(grid), backend)
+        name = BACKENDS[backend]
+        alt = f"Grid of synthetic images drawn by the generator trained on {name}"
+        yield Picture("samples", f"grid-{backend}.png", alt, f"{name}, synthetic", figures.picture_png(grid), backend)
     reference = next((side.reference for side in sides if side.reference), None)
     if reference and may_show_real(results):
         kind = "drawn phantoms" if _source(results) == "phantom" else "NIH ChestX-ray14"
         png = figures.picture_png(figures.read_picture(reference))
-        alt = f"Grid of 16 held-out images of the training data: {kind}"
-        pictures["real"] = Picture("real.png", alt, f"Held-out images of the data set: {kind}", png, "real")
-    return pictures
+        caption = f"Held-out images of the data set: {kind}"
+        yield Picture("samples", "real.png", f"Grid of 16 held-out images: {kind}", caption, png, "real")
 
 
 def may_show_real(results: Results) -> bool:
@@ -127,7 +119,7 @@ def _source(results: Results) -> str:
     return str(results.manifest.config.get("data", {}).get("source", ""))
 
 
-def _content(results: Results, pictures: dict[str, Picture]) -> dict[str, Any]:
+def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
     quality = [METRICS[name] for name in METRICS if any(record.metric == name for record in results.records)]
     real = next((record for record in results.records if record.variant == HELD_OUT), None)
     return {
@@ -137,7 +129,7 @@ def _content(results: Results, pictures: dict[str, Picture]) -> dict[str, Any]:
         "cards": _cards(results),
         "warning": NOT_FOR_DIAGNOSIS,
         "pictures": pictures,
-        "grids": [picture for name, picture in pictures.items() if name.startswith("grid-")],
+        "gaps": tables.gaps(results),
         "tables": {
             "speed": tables.speed(results),
             "memory": tables.memory(results),
@@ -150,11 +142,9 @@ def _content(results: Results, pictures: dict[str, Picture]) -> dict[str, Any]:
         },
         "metrics": quality,
         "count": real.n if real else None,
-        "backends": BACKENDS,
         "colours": COLOURS,
         "source": _source(results),
-        "nih_link": NIH_LINK,
-        "nih_citation": NIH_CITATION,
+        "attribution": results.manifest.attribution or (ATTRIBUTION if _source(results) == "nih" else None),
         "version": __version__,
     }
 
@@ -174,6 +164,7 @@ def _cards(results: Results) -> list[dict[str, str]]:
                 "backend": record.backend,
                 "name": BACKENDS[record.backend],
                 "time": quantity(record.value, record.unit),
+                "interval": interval(record),
                 "rate": f"{number(rate.value)} images/s" if rate else "",
             }
         )

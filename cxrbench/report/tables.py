@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import cxrbench.quality  # noqa: F401  (registers the metrics)
 from cxrbench.quality.registry import METRICS
 from cxrbench.report.headline import is_quality
-from cxrbench.report.results import MEMORY, OURS, REAL, SPEED, Record, Results
+from cxrbench.report.results import MEMORY, REAL, SPEED, Record, Results
 from cxrbench.report.wording import (
     BACKENDS,
-    LABELS,
     backend_and_variant,
     duration,
     interval,
+    listing,
+    metric_label,
     number,
     quantity,
     setting,
@@ -52,19 +52,19 @@ def memory(results: Results) -> Table:
 
 
 def quality(results: Results) -> Table:
-    """One row per metric, one column per backend and, last, that of real images at the same N."""
+    """One row per metric; first the figure of real images at the same N, then one column per backend."""
     records = [record for record in results.records if is_quality(record.metric)]
     known = [name for name in METRICS if any(record.metric == name for record in records)]
     names = known + sorted({record.metric for record in records} - set(known))
     makers = list(dict.fromkeys((record.backend, record.variant) for record in records if record.backend != REAL))
-    columns = [Cell("Metric")] + [_head(records, maker) for maker in makers] + [Cell(BACKENDS[REAL], "same N", REAL)]
     rows = []
     for name in names:
-        row = [_metric_head(name, next(record for record in records if record.metric == name))]
-        for maker in [*makers, *{(r.backend, r.variant) for r in records if r.backend == REAL}]:
-            row.append(_value(r for r in records if r.metric == name and (r.backend, r.variant) == maker))
-        rows.append(row if len(row) == len(columns) else [*row, Cell(NOTHING)])
-    return Table(columns, rows)
+        own = [record for record in records if record.metric == name]
+        real = _value(record for record in own if record.backend == REAL)
+        made = [_value(one for one in own if (one.backend, one.variant) == maker) for maker in makers]
+        rows.append([_metric_head(name, own[0]), real, *made])
+    heads = [_head(records, maker) for maker in makers]
+    return Table([Cell("Metric"), Cell(BACKENDS[REAL], "same N", REAL), *heads], rows)
 
 
 def training(results: Results) -> Table:
@@ -106,16 +106,29 @@ def configuration(results: Results) -> Table:
     return Table([Cell("Setting"), Cell("Value")], rows)
 
 
+def gaps(results: Results) -> list[Cell]:
+    """What was not measured: the backends and the metric, and in small the reason they share."""
+    shared: dict[tuple[str, str], list[str]] = {}
+    for entry in results.not_measured:
+        backends = shared.setdefault((entry.metric, entry.reason), [])
+        if BACKENDS[entry.backend] not in backends:
+            backends.append(BACKENDS[entry.backend])
+    return [
+        Cell(f"{metric_label(metric)}, {listing(backends)}", reason) for (metric, reason), backends in shared.items()
+    ]
+
+
 def _performance(results: Results, metrics: tuple[str, ...]) -> Table:
     records = [record for record in results.records if record.metric in metrics]
+    measured = [metric for metric in metrics if any(record.metric == metric for record in records)]
     settings = {setting(record) for record in records}
-    columns = [Cell("Backend")] + [Cell(LABELS[metric]) for metric in metrics]
+    columns = [Cell("Backend")] + [Cell(metric_label(metric)) for metric in measured]
     rows = []
     for who in dict.fromkeys((record.backend, record.variant, setting(record)) for record in records):
         own = [record for record in records if (record.backend, record.variant, setting(record)) == who]
         small = who[2] if len(settings) > 1 else ""
         head = Cell(backend_and_variant(own[0]), small, own[0].backend)
-        rows.append([head] + [_value(record for record in own if record.metric == metric) for metric in metrics])
+        rows.append([head] + [_value(record for record in own if record.metric == metric) for metric in measured])
     return Table(columns, rows)
 
 
@@ -129,7 +142,7 @@ def _value(records: Iterable[Record]) -> Cell:
 
 def _head(records: list[Record], maker: tuple[str, str]) -> Cell:
     record = next(record for record in records if (record.backend, record.variant) == maker)
-    return Cell(backend_and_variant(record), "" if record.variant == OURS else record.variant, record.backend)
+    return Cell(backend_and_variant(record), "", record.backend)
 
 
 def _metric_head(name: str, example: Record) -> Cell:

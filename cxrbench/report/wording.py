@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import cxrbench.quality  # noqa: F401  (registers the metrics)
+from cxrbench.quality.registry import METRICS
 from cxrbench.report.results import OURS, Record, Run
 
 BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "real": "Real images"}
 # Okabe and Ito's palette, told apart by colour-blind readers and on white; the same everywhere in a report.
 COLOURS = {"jax": "#0072B2", "torch": "#D55E00", "tensorflow": "#009E73", "real": "#5F6B7A"}
 LABELS = {
-    "step_time": "Training step",
-    "first_step_time": "First step, with compiling",
-    "images_per_second": "Training",
-    "sampling_throughput": "Sampling",
+    "step_time": "Time per training step",
+    "first_step_time": "First step, compiling included",
+    "images_per_second": "Training throughput",
+    "sampling_throughput": "Sampling throughput",
     "peak_device_memory": "Peak device memory",
     "peak_host_memory": "Peak host memory",
 }
@@ -43,11 +45,18 @@ def scale(unit: str, value: float) -> tuple[float, str]:
 
 
 def interval(record: Record) -> str:
-    """``[61.0, 63.4]`` in the unit of the value, or nothing."""
+    """``61.0 to 63.4`` in the unit of the value, or nothing."""
     if record.ci_low is None or record.ci_high is None:
         return ""
     factor, _ = scale(record.unit, record.value)
-    return f"[{number(record.ci_low * factor)}, {number(record.ci_high * factor)}]"
+    return f"{number(record.ci_low * factor)} to {number(record.ci_high * factor)}"
+
+
+def metric_label(metric: str) -> str:
+    """What a reader calls a metric of speed, memory or quality, or a stage that did not run."""
+    if metric in LABELS:
+        return LABELS[metric]
+    return METRICS[metric].label if metric in METRICS else metric
 
 
 def backend_and_variant(record: Record) -> str:
@@ -56,9 +65,9 @@ def backend_and_variant(record: Record) -> str:
 
 
 def setting(record: Record) -> str:
-    """``cpu, float32, 64x64, batch 32``: only figures of one setting may be ranked."""
+    """``cpu, float32, 64x64 images, batch 32``: only figures of one setting may be ranked."""
     size = record.image_size
-    return f"{record.device}, {record.precision}, {size}x{size}, batch {record.batch_size}"
+    return f"{record.device}, {record.precision}, {size}x{size} images, batch {record.batch_size}"
 
 
 def machine(run: Run) -> str:
@@ -69,7 +78,7 @@ def machine(run: Run) -> str:
         known.get("gpu"),
         known.get("cpu"),
         f"{known['cores']} cores" if "cores" in known else None,
-        quantity(float(memory), "bytes") + " memory" if isinstance(memory, int | float) else memory,
+        f"{memory / 2**30:.0f} GiB memory" if isinstance(memory, int | float) else memory,
         known.get("os"),
     ]
     return ", ".join(str(part) for part in parts if part) or "an unnamed machine"

@@ -38,6 +38,16 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def generator(self) -> Path:
+        """The trained generator alone, for ``keras.models.load_model``."""
+        return self.path / "generator.keras"
+
+    @property
+    def compile_cache(self) -> Path:
+        """What a slow compiler keeps between processes."""
+        return self.path / "compile-cache"
+
+    @property
     def grids(self) -> Path:
         """``epoch-00004.png``: the same latents at every set epoch."""
         return self.path / "grids"

@@ -108,8 +108,9 @@ def write_run(config: Config, backend: str, runs: Path, images: NDArray[np.uint8
     folder.manifest.write_text(json.dumps(run_json(config, backend, **changes)))
     folder.benchmark.write_text(json.dumps(bench_json(config, backend)))
     np.save(folder.sample_images, images)
-    Image.fromarray(np.hstack(list(images[:4]))).save(folder.samples / "grid.png")
-    Image.fromarray(np.hstack(list(images[:4]))).save(folder.grids / "epoch-00002.png")
+    grid = Image.fromarray(np.vstack([np.hstack(list(images[row * 4 : row * 4 + 4])) for row in range(4)]))
+    grid.save(folder.samples / "grid.png")
+    grid.save(folder.grids / "epoch-00002.png")
     rng = np.random.default_rng(len(backend))
     rows = [
         f"{step},{step // 8},{1.4 * rng.lognormal():.4f},{0.8 * rng.lognormal():.4f},.5,.5,0" for step in range(400)

@@ -1,0 +1,5 @@
+"""``python -m cxrbench``."""
+
+from cxrbench.cli import main
+
+raise SystemExit(main())

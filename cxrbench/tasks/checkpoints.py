@@ -1,0 +1,103 @@
+"""Checkpoints: Keras weight files with a note of what they are, written so that none is ever half there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from cxrbench.errors import RunError
+from cxrbench.gan.dcgan import DCGAN
+from cxrbench.tasks.folders import write_json
+
+SUFFIX = ".weights.h5"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state after ``step`` steps. Any backend can load what another wrote."""
+
+    step: int
+    training_fingerprint: str
+    data_fingerprint: str
+    backend: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        return f"step-{self.step:08d}{SUFFIX}"
+
+
+def save_checkpoint(
+    folder: Path, gan: DCGAN, step: int, training_fingerprint: str, data_fingerprint: str, backend: str
+) -> Checkpoint:
+    """Write the state, then the note that makes it a checkpoint.
+
+    Raises:
+        RunError: a weight is not finite; nothing was written.
+    """
+    for variable in gan.state:
+        if not np.all(np.isfinite(ops.convert_to_numpy(variable.value))):
+            raise RunError(f"{folder}: {variable.path} is not finite after step {step}; no checkpoint was written")
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"partial{SUFFIX}"
+    gan.save_weights(partial)
+    checkpoint = Checkpoint(step, training_fingerprint, data_fingerprint, backend, _sha256(partial))
+    os.replace(partial, folder / checkpoint.file_name)
+    write_json(_note(folder, step), asdict(checkpoint))
+    return checkpoint
+
+
+def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest intact checkpoint of a folder, and a line for each newer one that was passed over."""
+    refused = []
+    for note in sorted(folder.glob("step-*.json"), reverse=True):
+        try:
+            checkpoint = Checkpoint(**json.loads(note.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            refused.append(f"{note}: not a note of a checkpoint")
+            continue
+        file = folder / checkpoint.file_name
+        if not file.exists():
+            refused.append(f"{file}: missing")
+        elif _sha256(file) != checkpoint.sha256:
+            refused.append(f"{file}: damaged; its SHA-256 is not the one in {note.name}")
+        else:
+            return checkpoint, refused
+    return None, refused
+
+
+def load_checkpoint(folder: Path, checkpoint: Checkpoint, gan: DCGAN, training_fingerprint: str) -> None:
+    """Set all state of ``gan``.
+
+    Raises:
+        RunError: the checkpoint is of another experiment.
+    """
+    if checkpoint.training_fingerprint != training_fingerprint:
+        raise RunError(
+            f"{folder / checkpoint.file_name}: made with other training settings "
+            f"({checkpoint.training_fingerprint}, not {training_fingerprint}); "
+            "use its configuration, or --fresh to train anew"
+        )
+    gan.load_weights(folder / checkpoint.file_name)
+
+
+def prune_checkpoints(folder: Path, keep: int) -> None:
+    """Delete all but the newest ``keep`` checkpoints, each note before its weights."""
+    for note in sorted(folder.glob("step-*.json"))[:-keep]:
+        note.unlink()
+        note.with_suffix("").with_suffix(SUFFIX).unlink(missing_ok=True)
+
+
+def _note(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:08d}.json"
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,48 @@
+"""Choose the backend and start it. Keras reads the choice once, when it is first imported."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+from cxrbench.config import Config
+from cxrbench.errors import ConfigError
+from cxrbench.tasks.folders import BACKENDS
+
+
+def choose_backend(asked: str | None) -> str:
+    """Set KERAS_BACKEND to the backend asked for, else leave what it says, else take the only one installed.
+
+    Raises:
+        ConfigError: it is unknown, not installed, or left open.
+    """
+    name = asked or os.environ.get("KERAS_BACKEND")
+    installed = [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
+    if name is None and len(installed) == 1:
+        name = installed[0]
+    if name is None:
+        have = ", ".join(installed) or "none"
+        raise ConfigError(f"which backend? installed are: {have}; pass --backend or set KERAS_BACKEND")
+    if name not in BACKENDS:
+        raise ConfigError(f"backend: {name!r} is not one of {', '.join(BACKENDS)}")
+    if name not in installed:
+        raise ConfigError(f"backend: {name} is not installed here; run: python -m pip install -e '.[{name}]'")
+    os.environ["KERAS_BACKEND"] = name
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what TensorFlow says at import is not ours to mend
+    return name
+
+
+def start_backend(config: Config, compile_cache: Path) -> ModuleType:
+    """The file of the chosen backend, its device and precision set.
+
+    Args:
+        compile_cache: where an engine that compiles slowly keeps what it compiled.
+    """
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(compile_cache.resolve())
+    from cxrbench import backends  # imports Keras, so not before the choice
+
+    engine = backends.active()
+    engine.configure(config.compute)
+    return engine

@@ -1,0 +1,67 @@
+"""Draw images from a trained generator."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+from tqdm import tqdm
+
+from cxrbench.config import Config
+from cxrbench.errors import RunError
+from cxrbench.gan.dcgan import DCGAN, build_sampler
+from cxrbench.gan.randomness import Purpose
+from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint
+from cxrbench.tasks.engine import start_backend
+from cxrbench.tasks.folders import RUNS, RunFolder, run_folder
+from cxrbench.tasks.pictures import grid, save_png
+
+GRID_IMAGES = 64
+
+
+def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
+    """Write ``sample.count`` images of the newest checkpoint: one array, one PNG each, and a grid of the first.
+
+    Image i depends on ``sample.seed``, i and the batch size alone: the latents are the same on every backend.
+
+    Raises:
+        RunError: there is no checkpoint, or it is of other settings.
+    """
+    run = run_folder(config, backend, runs)
+    run.read_manifest()
+    checkpoint, refused = newest_checkpoint(run.checkpoints)
+    for line in refused:
+        print(f"passed over: {line}")
+    if checkpoint is None:
+        raise RunError(f"{run.checkpoints}: no checkpoint; train first: python -m cxrbench train --backend {backend}")
+
+    engine = start_backend(config, run.compile_cache)
+    gan = DCGAN(config, engine.upsampling())
+    load_checkpoint(run.checkpoints, checkpoint, gan, config.training_fingerprint)
+    batch, count = config.train.batch_size, config.sample.count
+    numbers = range(-(-count // batch))
+    draw = engine.compile(
+        build_sampler(gan, config, batch, config.sample.seed, Purpose.SAMPLES), gan.generator.variables, len(numbers)
+    )
+    drawn = [
+        ops.convert_to_numpy(draw(engine.to_device(np.int32(number))))[..., 0]
+        for number in tqdm(numbers, desc=f"sample {backend}", unit="batch", dynamic_ncols=True)
+    ]
+    _write(run, np.concatenate(drawn)[:count])
+    print(f"{run.samples}: {count} synthetic images of step {checkpoint.step}")
+    return run
+
+
+def _write(run: RunFolder, images: np.ndarray) -> None:
+    """Write beside the old samples, then change places: an interrupted run never mixes two sets."""
+    partial = run.samples.with_name("samples.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "png").mkdir(parents=True)
+    np.save(partial / run.sample_images.name, images)
+    save_png(grid(images[:GRID_IMAGES]), partial / "grid.png")
+    for index, image in enumerate(tqdm(images, desc="write", unit="image", leave=False, dynamic_ncols=True)):
+        save_png(image, partial / "png" / f"{index:06d}.png")
+    shutil.rmtree(run.samples, ignore_errors=True)
+    partial.rename(run.samples)

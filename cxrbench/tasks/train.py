@@ -1,0 +1,221 @@
+"""Train the DCGAN on one backend: from a packed data set to losses, sample grids and checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from keras import ops
+from tqdm import tqdm
+
+from cxrbench.config import Config
+from cxrbench.data.batches import Dataset, batches
+from cxrbench.errors import RunError
+from cxrbench.gan.dcgan import DCGAN, build_sampler
+from cxrbench.gan.randomness import Purpose
+from cxrbench.gan.step import build_step
+from cxrbench.measure import machine
+from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint
+from cxrbench.tasks.engine import start_backend
+from cxrbench.tasks.folders import RUNS, RunFolder, run_folder, write_json
+from cxrbench.tasks.losses import LossLog, open_loss_log
+from cxrbench.tasks.pictures import grid, save_png
+
+GRID_IMAGES = 36
+
+
+def train_task(config: Config, backend: str, dataset_folder: Path, fresh: bool = False, runs: Path = RUNS) -> RunFolder:
+    """Train, or go on where an interrupted run of the same settings stopped.
+
+    Args:
+        dataset_folder: what ``prepare`` wrote.
+        fresh: delete an earlier run of this name and backend first.
+
+    Raises:
+        RunError: the folder holds a run of other settings or data, or a loss is not finite.
+    """
+    run = run_folder(config, backend, runs)
+    if fresh and run.path.exists():
+        shutil.rmtree(run.path)
+    dataset = Dataset.open(dataset_folder)
+    _refuse_other_experiment(run, config, dataset)
+    engine = start_backend(config, run.compile_cache)
+    Training(config, backend, engine, dataset, run).run()
+    return run
+
+
+class Training:
+    """One run: the state, the compiled step, and what is written on the way."""
+
+    def __init__(self, config: Config, backend: str, engine: ModuleType, dataset: Dataset, run: RunFolder):
+        self.config, self.backend, self.engine, self.dataset, self.run_folder = config, backend, engine, dataset, run
+        self.steps_per_epoch = len(dataset.train) // config.train.batch_size
+        self.total_steps = self.steps_per_epoch * config.train.epochs
+        self.gan = DCGAN(config, engine.upsampling())
+        self.step = engine.compile(build_step(self.gan, config, engine), self.gan.state, self.total_steps)
+        fixed = build_sampler(self.gan, config, GRID_IMAGES, config.train.seed, Purpose.GRID)
+        self.draw_grid = engine.compile(fixed, self.gan.generator.variables, config.train.epochs // config.train.grid_every)
+        self.seconds = 0.0  # of training, over all sessions of this run
+        self.shown_at = 0.0
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def run(self) -> None:
+        first = self._restore()
+        if first >= self.total_steps:
+            print(f"{self.run_folder.path}: already trained for {first} steps; --fresh trains anew, "
+                  "a larger train.epochs goes on")  # fmt: skip
+            return
+        self._write_manifest("running", first)
+        with stop_request() as stopped:
+            done = self._steps(first, stopped)
+        finished = done == self.total_steps
+        self._write_manifest("finished" if finished else "stopped", done)
+        if not finished:
+            raise KeyboardInterrupt(f"stopped after step {done}; the same command goes on from there")
+        self.gan.generator.save(self.run_folder.generator)
+
+    def _steps(self, first: int, stopped: Callable[[], bool]) -> int:
+        """Train from step ``first`` on; returns the number of steps that are done and saved."""
+        train = self.config.train
+        source = batches(self.dataset.train, train.batch_size, train.seed, first)
+        bar = tqdm(total=self.total_steps, initial=first, desc=f"train {self.backend}", unit="step", dynamic_ncols=True)
+        bar.set_postfix_str("compiling the step")
+        started = self.shown_at = time.monotonic()
+        with closing(source), open_loss_log(self.run_folder.losses, first, self.steps_per_epoch) as log, bar:
+            for step in range(first, self.total_steps):
+                images = self.engine.to_device(next(source))
+                fetch = log.add(step, self.step(images, self.engine.to_device(np.int32(step))))
+                done = step + 1
+                epoch, inside = divmod(done, self.steps_per_epoch)
+                stopping = stopped()
+                due = {
+                    "checkpoint": stopping or done == self.total_steps or _due(epoch, inside, train.checkpoint_every),
+                    "grid": done == self.total_steps or _due(epoch, inside, train.grid_every),
+                }
+                if fetch or any(due.values()):
+                    self._fetch(log, step)
+                    self._show(bar, done, log.latest)
+                if due["grid"]:
+                    self._write_grid(epoch)
+                if due["checkpoint"]:
+                    self.seconds += time.monotonic() - started
+                    started = time.monotonic()
+                    self._save(done)
+                if stopping:
+                    return done
+        return self.total_steps
+
+    def _fetch(self, log: LossLog, step: int) -> None:
+        try:
+            log.fetch()
+        except RunError as error:
+            self._write_manifest("failed", step)
+            kept = sorted(file.name for file in self.run_folder.checkpoints.glob("*.weights.h5"))
+            raise RunError(
+                f"{self.run_folder.path}: {error}; the run is stopped. Last good checkpoint: "
+                f"{kept[-1] if kept else 'none yet'}. Lower optimizer.learning_rate, and pass --fresh to train anew"
+            ) from None
+
+    def _show(self, bar: tqdm, done: int, latest: dict[str, float]) -> None:
+        shown_at, self.shown_at = self.shown_at, time.monotonic()
+        speed = (done - bar.n) * self.config.train.batch_size / (self.shown_at - shown_at)
+        bar.update(done - bar.n)
+        bar.set_postfix_str(f"d_loss {latest['d_loss']:.3f}, g_loss {latest['g_loss']:.3f}, {speed:.0f} images/s")
+
+    def _write_grid(self, epoch: int) -> None:
+        images = ops.convert_to_numpy(self.draw_grid(self.engine.to_device(np.int32(0))))
+        self.run_folder.grids.mkdir(parents=True, exist_ok=True)
+        save_png(grid(images[..., 0]), self.run_folder.grids / f"epoch-{epoch:05d}.png")
+
+    def _save(self, done: int) -> None:
+        identity = (self.config.training_fingerprint, self.dataset.fingerprint, self.backend)
+        save_checkpoint(self.run_folder.checkpoints, self.gan, done, *identity)
+        prune_checkpoints(self.run_folder.checkpoints, self.config.train.keep_checkpoints)
+
+    def _restore(self) -> int:
+        """Load the newest intact checkpoint, if any; returns the step to go on from."""
+        checkpoint, refused = newest_checkpoint(self.run_folder.checkpoints)
+        for line in refused:
+            print(f"passed over: {line}")
+        if checkpoint is None:
+            return 0
+        load_checkpoint(self.run_folder.checkpoints, checkpoint, self.gan, self.config.training_fingerprint)
+        earlier = self.run_folder.read_manifest()
+        self.seconds, self.started = earlier["train_seconds"], earlier["started"]
+        print(f"{self.run_folder.path}: going on after step {checkpoint.step}")
+        return checkpoint.step
+
+    def _write_manifest(self, status: str, steps: int) -> None:
+        config = self.config
+        write_json(
+            self.run_folder.manifest,
+            {
+                "backend": self.backend,
+                "status": status,
+                "started": self.started,
+                "config": config.model_dump(mode="json"),
+                "config_fingerprint": config.fingerprint,
+                "training_fingerprint": config.training_fingerprint,
+                "dataset": self.dataset.folder.name,
+                "data_fingerprint": self.dataset.fingerprint,
+                "attribution": self.dataset.attribution,
+                **machine.source_state(),
+                "versions": machine.versions(),
+                "machine": machine.machine(),
+                "environment": machine.flags(),
+                "engine": self.engine.describe(),
+                "device": self.engine.device(),
+                "precision": config.compute.precision,
+                "seeds": {"train": config.train.seed, "sample": config.sample.seed, "data": config.data.seed},
+                "steps": steps,
+                "epochs": steps // self.steps_per_epoch,
+                "train_seconds": round(self.seconds, 3),
+            },
+        )
+
+
+@contextmanager
+def stop_request() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a question that the loop asks after each step.
+
+    A step is never cut in two; a second signal acts as usual.
+    """
+    asked = []
+
+    def note(number: int, _: Any) -> None:
+        asked.append(number)
+        print("\nstopping after this step, and saving it; once more to leave at once", flush=True)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _due(epoch: int, inside: int, every: int) -> bool:
+    return inside == 0 and epoch % every == 0
+
+
+def _refuse_other_experiment(run: RunFolder, config: Config, dataset: Dataset) -> None:
+    if not run.manifest.exists():
+        return
+    earlier = run.read_manifest()
+    ours = {"training_fingerprint": config.training_fingerprint, "data_fingerprint": dataset.fingerprint}
+    for key, value in ours.items():
+        if earlier[key] != value:
+            raise RunError(
+                f"{run.path}: holds a run with another {key} ({earlier[key]}, not {value}); "
+                "pass --fresh to replace it, or --set name=another to keep both"
+            )

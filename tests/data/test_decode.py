@@ -1,0 +1,155 @@
+"""Every kind of image file, and the way from its pixels to the networks' input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.exposure import equalize_hist
+
+from cxrbench.data.decode import decode, to_square
+from cxrbench.errors import DataError
+
+GRAY = np.array([[0, 10, 20], [128, 200, 255]], dtype=np.uint8)
+
+
+def saved(image: Image.Image, file: Path) -> Path:
+    image.save(file)
+    return file
+
+
+def test_gray_is_read_as_it_is(tmp_path: Path) -> None:
+    image = decode(saved(Image.fromarray(GRAY), tmp_path / "a.png"))
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, GRAY)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_keep_every_level(tmp_path: Path, suffix: str) -> None:
+    levels = np.array([[0, 1, 257], [4095, 40000, 65535]], dtype=np.uint16)
+    image = decode(saved(Image.fromarray(levels), tmp_path / f"a.{suffix}"))
+    assert image.dtype == np.uint16
+    np.testing.assert_array_equal(image, levels)
+
+
+def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
+    image = decode(saved(Image.fromarray(GRAY > 100), tmp_path / "a.png"))
+    np.testing.assert_array_equal(image, [[0, 0, 0], [255, 255, 255]])
+
+
+def test_palette_is_looked_up(tmp_path: Path) -> None:
+    picture = Image.new("P", (3, 1))
+    picture.putdata([2, 0, 1])
+    picture.putpalette([10, 10, 10, 99, 99, 99, 250, 250, 250])
+    np.testing.assert_array_equal(decode(saved(picture, tmp_path / "a.png")), [[250, 10, 99]])
+
+
+def test_color_becomes_luma(tmp_path: Path) -> None:
+    color = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [77, 77, 77]]], dtype=np.uint8)
+    np.testing.assert_array_equal(decode(saved(Image.fromarray(color), tmp_path / "a.png")), [[76, 150, 29, 77]])
+
+
+def test_opaque_rgba_equals_gray(tmp_path: Path) -> None:
+    rgba = Image.merge("RGBA", [Image.fromarray(GRAY)] * 3 + [Image.new("L", (3, 2), 255)])
+    np.testing.assert_array_equal(decode(saved(rgba, tmp_path / "a.png")), GRAY)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_transparency_shows_black(tmp_path: Path, mode: str) -> None:
+    alpha = Image.fromarray(np.array([[255, 255, 255], [0, 128, 255]], dtype=np.uint8))
+    bands = [Image.fromarray(GRAY)] * (len(mode) - 1) + [alpha]
+    image = decode(saved(Image.merge(mode, bands), tmp_path / "a.png"))
+    np.testing.assert_allclose(image, [[0, 10, 20], [0, 100, 255]], atol=1)
+
+
+def test_a_truncated_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "cut.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)).save(file)
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(DataError, match=r"cut\.png: cannot be decoded .* replace the file"):
+        decode(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "text.png"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"text\.png: cannot be decoded"):
+        decode(file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.png: cannot be decoded"):
+        decode(tmp_path / "gone.png")
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.tif: .*mode F .*8 or 16 bits"):
+        decode(saved(Image.fromarray(GRAY.astype(np.float32)), tmp_path / "a.tif"))
+
+
+def test_a_file_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = saved(Image.new("L", (40, 40)), tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(DataError, match=r"bomb\.png: cannot be decoded"):
+        decode(file)
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), [(np.uint8, 30, 181), (np.uint8, 0, 256), (np.uint16, 900, 4096)])
+def test_equalization_is_that_of_scikit_image(dtype: type, low: int, high: int) -> None:
+    skewed = np.random.default_rng(1).beta(2, 5, (64, 64))
+    image = (low + skewed * (high - low)).astype(dtype)
+    ours = to_square(image, 64, equalize=True, fit="pad")
+    np.testing.assert_array_equal(ours, np.rint(255 * equalize_hist(image)))
+
+
+def test_a_flat_image_equalizes_like_scikit_image() -> None:
+    flat = np.full((8, 8), 9, dtype=np.uint8)
+    np.testing.assert_array_equal(to_square(flat, 8, equalize=True, fit="pad"), 255 * equalize_hist(flat))
+
+
+def test_sixteen_bits_scale_to_eight() -> None:
+    levels = np.array([[0, 128], [257 * 100, 65535]], dtype=np.uint16)
+    np.testing.assert_array_equal(to_square(levels, 2, equalize=False, fit="pad"), [[0, 0], [100, 255]])
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_padding_keeps_everything_and_adds_black(tall: bool) -> None:
+    wide = np.full((20, 40), 200, dtype=np.uint8)
+    square = to_square(wide.T if tall else wide, 40, equalize=False, fit="pad")
+    square = square.T if tall else square
+    assert square.shape == (40, 40)
+    assert not square[:10].any() and not square[30:].any()
+    np.testing.assert_array_equal(square[10:30], wide)
+
+
+def test_padding_is_not_equalized() -> None:
+    ramp = np.tile(np.arange(40, dtype=np.uint8), (20, 1))
+    square = to_square(ramp, 40, equalize=True, fit="pad")
+    assert not square[:10].any()
+    np.testing.assert_array_equal(square[10:30], np.rint(255 * equalize_hist(ramp)))
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_cropping_keeps_the_centre(tall: bool) -> None:
+    wide = np.zeros((20, 40), dtype=np.uint8)
+    wide[:, 10:30] = np.random.default_rng(2).integers(1, 256, (20, 20))
+    square = to_square(wide.T if tall else wide, 20, equalize=False, fit="crop")
+    np.testing.assert_array_equal(square.T if tall else square, wide[:, 10:30])
+
+
+def test_reduction_does_not_alias() -> None:
+    checkerboard = (np.indices((256, 256)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    reduced = to_square(checkerboard, 16, equalize=False, fit="pad")
+    assert np.abs(reduced.astype(int) - 127).max() <= 2  # picking pixels would give 0 or 255
+
+
+def test_the_fast_reduction_stays_near_the_exact_one() -> None:
+    cloud = Image.fromarray(np.random.default_rng(3).integers(0, 256, (64, 64), dtype=np.uint8))
+    image = cloud.resize((1024, 1024), Image.Resampling.BICUBIC)
+    exact = np.array(image.resize((64, 64), Image.Resampling.BICUBIC), dtype=int)
+    fast = to_square(np.array(image), 64, equalize=False, fit="pad")
+    assert np.abs(fast - exact).max() <= 3
+    assert exact.std() > 40
