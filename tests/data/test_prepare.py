@@ -188,7 +188,7 @@ def test_a_finished_set_is_reused_without_reading(
     before = (first / "images.npy").stat().st_mtime_ns
     seen = count_reads(monkeypatch, phantom)
     assert quietly(config, None, tmp_path) == first
-    assert quietly(make_config(count=10, max_bad_share=0.5, fit="crop"), None, tmp_path) == first
+    assert quietly(make_config(count=10, max_bad_share=0.5, max_missing_share=0.5), None, tmp_path) == first
     assert seen == [] and (first / "images.npy").stat().st_mtime_ns == before
 
 
