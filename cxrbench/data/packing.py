@@ -7,6 +7,7 @@ lost are drawn again. The place of a row depends on the item alone, never on whi
 
 from __future__ import annotations
 
+import errno
 import math
 import multiprocessing
 import multiprocessing.connection
@@ -78,7 +79,7 @@ def pack(
     del rows  # from here on rows are written with pwrite, where a full disk is an error and not a crash
     job = _Job(read, config, data_dir, file, place)
     chunks = [[(int(i), items[i]) for i in todo[start : start + CHUNK]] for start in range(0, len(todo), CHUNK)]
-    workers = min(workers or _cores(), math.ceil(len(chunks) / CHUNKS_PER_WORKER)) if workers != 1 else 1
+    workers = min(workers or _cores(), math.ceil(len(chunks) / CHUNKS_PER_WORKER))
 
     faults: dict[int, str] = {}
     done = len(items) - len(todo)
@@ -147,7 +148,8 @@ class _Job:
             pixels = to_square(image, size, self.config.equalize, self.config.fit).tobytes()
         except DataError as error:
             return Row(index, fault=str(error))
-        os.pwrite(handle, pixels, self.place + index * size * size)
+        if os.pwrite(handle, pixels, self.place + index * size * size) != len(pixels):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return Row(index, zlib.crc32(pixels))
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 from tqdm import tqdm
 
 from cxrbench.config import DataConfig, fingerprint
@@ -170,10 +170,11 @@ def _without_faults(partial: Path, good: list[int], total: int, progress: bool) 
         return partial / IMAGES
     packed = np.load(partial / IMAGES, mmap_mode="r")
     file = partial / WITHOUT_GAPS
-    kept = open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(good), *packed.shape[1:]))
-    for row, index in enumerate(tqdm(good, desc="close gaps", unit="img", disable=not progress, delay=1, leave=False)):
-        kept[row] = packed[index]
-    kept.flush()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(good), *packed.shape[1:])}
+    with file.open("wb") as stream:
+        write_array_header_1_0(stream, header)
+        for index in tqdm(good, desc="close gaps", unit="img", disable=not progress, delay=1, leave=False):
+            stream.write(packed[index].tobytes())
     return file
 
 

@@ -12,7 +12,8 @@ from cxrbench.data.dataset import Dataset
 from cxrbench.data.nih import ATTRIBUTION
 from cxrbench.data.prepare import prepare
 from cxrbench.errors import DataError
-from tests.data.conftest import MakeConfig
+
+from .sources import MakeConfig
 
 
 @pytest.fixture

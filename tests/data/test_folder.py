@@ -8,7 +8,8 @@ import pytest
 
 from cxrbench.data import folder
 from cxrbench.errors import DataError
-from tests.data.conftest import MakeConfig, write_image
+
+from .sources import MakeConfig, write_image
 
 
 @pytest.fixture

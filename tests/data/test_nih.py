@@ -8,7 +8,8 @@ import pytest
 
 from cxrbench.data import nih
 from cxrbench.errors import ConfigError, DataError
-from tests.data.conftest import NIH_ROWS, MakeConfig, write_image, write_nih
+
+from .sources import NIH_ROWS, MakeConfig, write_image, write_nih
 
 NAMES = {split: [row[0] for row in NIH_ROWS if row[-1] == split] for split in ("train", "test")}
 

@@ -22,7 +22,8 @@ from cxrbench.data.anatomy import (
     rib_cage,
 )
 from cxrbench.data.phantom import draw
-from tests.data.conftest import MakeConfig
+
+from .sources import MakeConfig
 
 SIZE = 128
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import signal
@@ -24,7 +25,8 @@ from cxrbench.data.decode import to_square
 from cxrbench.data.phantom import draw
 from cxrbench.data.prepare import prepare
 from cxrbench.errors import DataError
-from tests.data.conftest import MakeConfig, write_image
+
+from .sources import MakeConfig, write_image
 
 MANY = 480  # drawings: enough that a process can be stopped in the middle
 
@@ -315,3 +317,28 @@ def test_real_images_are_packed(tmp_path: Path, real_nih_dir: Path, make_config:
     assert all("Pneumonia" in label.findings for label in dataset.labels)
     assert "NIH Clinical Center" in str(dataset.attribution)
     assert 100 < dataset.train.mean() < 150  # equalized films are half dark, half light
+
+
+def test_a_finished_set_waits_for_nobody(tmp_path: Path, make_config: MakeConfig) -> None:
+    config = make_config(count=4)
+    made = quietly(config, None, tmp_path)
+    busy = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(busy, fcntl.LOCK_EX)  # another data set is being packed beside it
+    found: list[Path] = []
+    thread = threading.Thread(target=lambda: found.append(quietly(config, None, tmp_path)), daemon=True)
+    thread.start()
+    thread.join(10)
+    os.close(busy)
+    assert found == [made]
+
+
+def test_a_full_disk_is_an_error_that_can_be_mended(
+    tmp_path: Path, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(count=20)
+    write = os.pwrite
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda handle, data, place: write(handle, data[:100], place))
+        with pytest.raises(DataError, match=r"sets: cannot be written \(.*[Nn]o space left.*free space"):
+            quietly(config, None, tmp_path / "sets")
+    assert files(quietly(config, None, tmp_path / "sets")) == files(quietly(config, None, tmp_path / "whole"))
