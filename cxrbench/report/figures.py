@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from scipy.signal import lfilter
 
 from cxrbench.report.headline import ranking
@@ -130,22 +131,28 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         return np.asarray(gray)
 
 
-def figure_png(figure: Figure) -> bytes:
-    """A figure as PNG on white, with a palette of 256 colours, which halves the file and is not seen."""
+def figure_png(figure: Figure, notice: str = "") -> bytes:
+    """A figure as PNG on white, with a palette of 256 colours, which halves the file and is not seen.
+
+    Args:
+        notice: a comment within the file, such as that its images are synthetic.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor="white")
     with Image.open(buffer) as image:
-        return _png(image.convert("RGB").quantize(256, dither=Image.Dither.NONE))
+        return _png(image.convert("RGB").quantize(256, dither=Image.Dither.NONE), notice)
 
 
-def picture_png(picture: NDArray[np.uint8]) -> bytes:
-    """A gray picture, (H, W) uint8, as PNG."""
-    return _png(Image.fromarray(picture))
+def picture_png(picture: NDArray[np.uint8], notice: str = "") -> bytes:
+    """A gray picture, (H, W) uint8, as PNG; ``notice`` as above."""
+    return _png(Image.fromarray(picture), notice)
 
 
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="png", optimize=True)
+def _png(image: Image.Image, notice: str) -> bytes:
+    buffer, comment = io.BytesIO(), PngInfo()
+    if notice:
+        comment.add_text("Comment", notice)
+    image.save(buffer, format="png", optimize=True, pnginfo=comment)
     return buffer.getvalue()
 
 

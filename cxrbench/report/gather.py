@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.config import Config
+from cxrbench.report.reproduce import commands
 from cxrbench.report.results import (
     REAL,
     Benchmark,
@@ -128,7 +129,8 @@ def _not_measured(side: Side, config: Config) -> list[NotMeasured]:
     files = {"train": side.run, "sample": side.grid, "bench": side.benchmark, "evaluate": side.evaluation}
     for stage, found in files.items():
         if found is None:
-            reason = f"this stage left no file; run `python -m cxrbench {stage}` on {config.name} for {side.backend}"
+            option = "" if stage == "evaluate" else f" --backend {side.backend}"
+            reason = f"the stage left no file; run: python -m cxrbench {stage} --config {config.name}{option}"
             missing.append(NotMeasured.model_validate({"backend": side.backend, "metric": stage, "reason": reason}))
     return missing
 
@@ -165,6 +167,7 @@ def _manifest(config: Config, sides: list[Side], name: str) -> Manifest:
     """What really ran comes first; the configuration given stands in where nothing was trained."""
     runs = {side.backend: side.run for side in sides if side.run}
     first = next(iter(runs.values()), None)
+    settings = first.config if first else config.model_dump(mode="json")
     commits = {run.commit for run in runs.values()}
     return Manifest.model_validate(
         {
@@ -172,11 +175,11 @@ def _manifest(config: Config, sides: list[Side], name: str) -> Manifest:
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "commit": commits.pop() if len(commits) == 1 else None,  # where they differ, each run keeps its own
             "clean": all(run.clean for run in runs.values()) if runs else None,
-            "config": first.config if first else config.model_dump(mode="json"),
+            "config": settings,
             "config_fingerprint": first.config_fingerprint if first else config.fingerprint,
             "data_fingerprint": first.data_fingerprint if first else None,
             "attribution": first.attribution if first else None,
-            "command": f"nox -s report -- {config.name}",
+            "command": "\n".join(commands(settings, [side.backend for side in sides])),
             "runs": {backend: Run.model_validate(run.model_dump()) for backend, run in runs.items()},
         }
     )

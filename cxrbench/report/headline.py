@@ -23,6 +23,7 @@ class Headline:
     detail: str
     where: str
     quality: str
+    caveats: list[str]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def headline(results: Results) -> Headline:
         detail=_detail(order),
         where=_where(results, order),
         quality=_quality(results),
+        caveats=_caveats(results),
     )
 
 
@@ -129,6 +131,21 @@ def _quality(results: Results) -> str:
                 f"real images score {number(real.value)} at the same N = {real.n}."
             )
     return "Image quality was not measured."
+
+
+def _caveats(results: Results) -> list[str]:
+    """What keeps the training runs from being equals."""
+    runs = results.manifest.runs
+    caveats = []
+    if len({run.steps for run in runs.values()}) > 1:
+        shown = listing([f"{BACKENDS[backend]} {run.steps:,}" for backend, run in runs.items()])
+        caveats.append(f"Trained for different numbers of steps ({shown}): image quality cannot be compared.")
+    unfinished = [BACKENDS[backend] for backend, run in runs.items() if run.status not in (None, "finished")]
+    if unfinished:
+        caveats.append(f"Training has not finished: {listing(unfinished)}.")
+    if len({run.commit for run in runs.values()}) > 1:
+        caveats.append("The backends ran different versions of this project; the commit of each is listed below.")
+    return caveats
 
 
 def is_quality(metric: str) -> bool:

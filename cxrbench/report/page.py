@@ -22,6 +22,7 @@ from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline, ranking
 from cxrbench.report.results import HELD_OUT, MEMORY, Results
 from cxrbench.report.wording import BACKENDS, COLOURS, interval, listing, metric_label, number, quantity, setting
 from cxrbench.tasks.folders import write_atomically
+from cxrbench.tasks.pictures import NOTICE
 
 OWN_PICTURES = ("hero", "step_time", "images_per_second", "peak_*_memory", "?_loss", "histogram-*", "grid-*", "real")
 
@@ -76,9 +77,10 @@ def draw_pictures(results: Results, sides: list[Side]) -> list[Picture]:
 
 
 def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
-    def picture(part: str, name: str, figure: Figure | None, alt: str, backend: str = "") -> Iterator[Picture]:
+    def picture(part: str, name: str, figure: Figure | None, alt: str) -> Iterator[Picture]:
         if figure is not None:
-            yield Picture(part, f"{name}.png", alt, "", figures.figure_png(figure), backend)
+            notice = NOTICE if part == "hero" else ""
+            yield Picture(part, f"{name}.png", alt, "", figures.figure_png(figure, notice))
 
     for part, metrics in (("speed", ("step_time", "images_per_second")), ("memory", MEMORY)):
         for metric in metrics:
@@ -101,13 +103,15 @@ def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.ui
     for backend, grid in grids.items():
         name = BACKENDS[backend]
         alt = f"Grid of synthetic images drawn by the generator trained on {name}"
-        yield Picture("samples", f"grid-{backend}.png", alt, f"{name}, synthetic", figures.picture_png(grid), backend)
+        yield Picture(
+            "samples", f"grid-{backend}.png", alt, f"{name}, synthetic", figures.picture_png(grid, NOTICE), backend
+        )
     reference = next((side.reference for side in sides if side.reference), None)
     if reference and may_show_real(results):
         kind = "drawn phantoms" if _source(results) == "phantom" else "NIH ChestX-ray14"
         png = figures.picture_png(figures.read_picture(reference))
         caption = f"Held-out images of the data set: {kind}"
-        yield Picture("samples", "real.png", f"Grid of 16 held-out images: {kind}", caption, png, "real")
+        yield Picture("samples", "real.png", f"Grid of held-out images: {kind}", caption, png, "real")
 
 
 def may_show_real(results: Results) -> bool:

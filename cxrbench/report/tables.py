@@ -160,11 +160,11 @@ def _by_backend(results: Results, lines: dict[str, list[str]]) -> Table:
 
 def _lines(parts: list[dict[str, Any]]) -> dict[str, list[str]]:
     keys = list(dict.fromkeys(key for part in parts for key in part))
-    return {key: [_field(key, part.get(key)) for part in parts] for key in keys}
+    return {key.removesuffix("_bytes"): [_field(key, part.get(key)) for part in parts] for key in keys}
 
 
 def _field(key: str, value: Any) -> str:
-    if key == "memory" and isinstance(value, int | float):
+    if key.endswith("_bytes") and isinstance(value, int | float):
         return quantity(float(value), "bytes")
     return _plain(value)
 

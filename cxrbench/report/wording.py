@@ -20,13 +20,13 @@ LABELS = {
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Three significant digits, never in exponents for readable sizes: 0.0123, 4.56, 78.9, 1230."""
+    """Three significant digits, without an exponent where the size allows: 0.0123, 4.56, 78.9, 1,230."""
     if value == 0:
         return "0"
     if not 1e-4 <= abs(value) < 1e9:
         return f"{value:.{digits - 1}e}"
-    decimals = max(digits - 1 - _magnitude(value), 0)
-    return f"{round(value, digits - 1 - _magnitude(value)):,.{decimals}f}"
+    rounded = float(f"{value:.{digits - 1}e}")  # first, because 99.96 becomes 100
+    return f"{rounded:,.{max(digits - 1 - _magnitude(rounded), 0)}f}"
 
 
 def quantity(value: float, unit: str, like: float | None = None) -> str:
@@ -73,12 +73,11 @@ def setting(record: Record) -> str:
 def machine(run: Run) -> str:
     """One line: accelerator if there is one, processor, cores, memory, system; what is unknown is left out."""
     known = {key: value for key, value in run.machine.items() if value not in (None, "", [])}
-    memory = known.get("memory")
     parts = [
         known.get("gpu"),
         known.get("cpu"),
         f"{known['cores']} cores" if "cores" in known else None,
-        f"{memory / 2**30:.0f} GiB memory" if isinstance(memory, int | float) else memory,
+        f"{known['memory_bytes'] / 2**30:.0f} GiB memory" if "memory_bytes" in known else None,
         known.get("os"),
     ]
     return ", ".join(str(part) for part in parts if part) or "an unnamed machine"

@@ -20,11 +20,12 @@ from cxrbench.quality.images import Images, QualityError, check_images, check_sa
 from cxrbench.quality.registry import METRICS, Measured, Metric, RealSets, measure, measure_real
 from cxrbench.report.results import HELD_OUT, OURS, REAL, Evaluation, NotMeasured, Record, RunManifest, read
 from cxrbench.tasks.folders import RUNS, RunFolder, run_folder, write_json
+from cxrbench.tasks.pictures import grid
 
 Figures = dict[str, Measured | QualityError]
 
 REFERENCE_PICTURE = "reference.png"
-PICTURE_SIDE = 4  # images along each side of it: as many as the smallest set has
+PICTURE_IMAGES = 64  # as many as a sample grid has
 
 
 def evaluate_task(config: Config, backends: list[str], dataset_folder: Path, runs: Path = RUNS) -> None:
@@ -80,7 +81,7 @@ class Candidate:
 def _load(config: Config, backend: str, runs: Path, dataset: Dataset) -> Candidate:
     """One backend's samples, refused unless its generator was trained on this very dataset."""
     folder = run_folder(config, backend, runs)
-    command = f"python -m cxrbench sample --config {config.name}"
+    command = f"python -m cxrbench sample --config {config.name} --backend {backend}"
     folder.read_manifest()  # says how to train where there is no run
     manifest = read(folder.manifest, RunManifest)
     if manifest.data_fingerprint != dataset.fingerprint:
@@ -168,7 +169,5 @@ def _evaluation(
 
 
 def _save_picture(images: Images, path: Path) -> None:
-    """The first 16 images as one gray PNG, edge to edge."""
-    height, width = images.shape[1:]
-    tiles = images[: PICTURE_SIDE**2].reshape(PICTURE_SIDE, PICTURE_SIDE, height, width)
-    Image.fromarray(tiles.swapaxes(1, 2).reshape(PICTURE_SIDE * height, PICTURE_SIDE * width)).save(path, optimize=True)
+    """The first 64 real images as one gray PNG, laid out like a sample grid."""
+    Image.fromarray(grid(images[:PICTURE_IMAGES])).save(path, format="PNG", optimize=True)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from cxrbench.config import Config, load_config
 from cxrbench.data.batches import Dataset
 from cxrbench.data.prepare import prepare
 from cxrbench.tasks.evaluate import evaluate_task
 from cxrbench.tasks.folders import run_folder
+from cxrbench.tasks.pictures import grid, save_png
 from tests.quality.phantoms import chests
 
 BACKENDS = ["jax", "torch", "tensorflow"]
@@ -45,7 +45,7 @@ def run_json(config: Config, backend: str, **changes: Any) -> dict[str, Any]:
         "machine": {
             "cpu": "Imaginary CPU 3000",
             "cores": 2,
-            "memory": 8 * 2**30,
+            "memory_bytes": 8 * 2**30,
             "gpu": None,
             "driver": None,
             "os": "Linux 6.1",
@@ -108,9 +108,8 @@ def write_run(config: Config, backend: str, runs: Path, images: NDArray[np.uint8
     folder.manifest.write_text(json.dumps(run_json(config, backend, **changes)))
     folder.benchmark.write_text(json.dumps(bench_json(config, backend)))
     np.save(folder.sample_images, images)
-    grid = Image.fromarray(np.vstack([np.hstack(list(images[row * 4 : row * 4 + 4])) for row in range(4)]))
-    grid.save(folder.samples / "grid.png")
-    grid.save(folder.grids / "epoch-00002.png")
+    for picture in (folder.samples / "grid.png", folder.grids / "epoch-00002.png"):
+        save_png(grid(images[:16].astype(np.uint8)), picture)
     rng = np.random.default_rng(len(backend))
     rows = [
         f"{step},{step // 8},{1.4 * rng.lognormal():.4f},{0.8 * rng.lognormal():.4f},.5,.5,0" for step in range(400)
@@ -126,3 +125,8 @@ def three_runs(config: Config, root: Path, **changes: Any) -> Path:
         write_run(config, backend, runs, images, data_fingerprint=Dataset.open(dataset).fingerprint, **changes)
     evaluate_task(config, BACKENDS, dataset, runs)
     return runs
+
+
+def change(path: Path, **changes: Any) -> None:
+    """Set keys of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))

@@ -1,0 +1,111 @@
+"""The sentences, checked against numbers worked out here."""
+
+import math
+
+import pytest
+
+from cxrbench.report.headline import headline, ranking, ratio
+from cxrbench.report.results import Manifest, Record, Results, Run
+from cxrbench.report.wording import duration, interval, listing, number, quantity
+from tests.report.fabricate import STEP_TIME, record, run_json, small_config
+
+CONFIG = small_config()
+
+
+def results_of(*records, runs=("jax", "torch"), **changes) -> Results:
+    manifest = Manifest(
+        name="test",
+        created="2026-01-01T00:00:00+00:00",
+        commit=None,
+        clean=None,
+        config=CONFIG.model_dump(mode="json"),
+        config_fingerprint="0" * 16,
+        data_fingerprint=None,
+        attribution=None,
+        command="none",
+        runs={name: Run.model_validate(run_json(CONFIG, name) | changes.get(name, {})) for name in runs},
+    )
+    return Results(manifest=manifest, records=[Record.model_validate(one) for one in records], not_measured=[])
+
+
+def step(backend, value, low=None, high=None, **changes):
+    return record(CONFIG, backend, "step_time", value, ci_low=low, ci_high=high, **changes)
+
+
+def test_the_fastest_is_named_with_the_ratio_to_the_second():
+    said = headline(results_of(*(step(backend, *times) for backend, times in STEP_TIME.items())))
+    assert said.answer == (
+        "JAX was fastest: PyTorch's training step took 1.78 times as long (95 % interval 1.71 to 1.86)."
+    )
+    assert "JAX 62.1 ms (61.0 to 63.4), PyTorch 111 ms (108 to 115) and TensorFlow 124 ms (122 to 126)" in said.detail
+    assert said.where == (
+        "Measured on Imaginary CPU 3000, 2 cores, 8 GiB memory, Linux 6.1; cpu, float32, 32x32 images, batch 16."
+    )
+
+
+def test_another_winner_is_named_when_the_numbers_say_so():
+    said = headline(results_of(step("jax", 0.2, 0.19, 0.21), step("torch", 0.1, 0.09, 0.11)))
+    assert said.answer.startswith("PyTorch was fastest: JAX's training step took 2.00 times as long")
+
+
+def test_backends_whose_intervals_allow_a_tie_are_not_ranked():
+    said = headline(results_of(step("jax", 0.100, 0.095, 0.106), step("torch", 0.102, 0.098, 0.107)))
+    assert "JAX and PyTorch cannot be told apart" in said.answer and "fastest" not in said.answer
+
+
+def test_no_interval_no_claim_of_certainty():
+    said = headline(results_of(step("jax", 0.1), step("torch", 0.3)))
+    assert (
+        said.answer == "JAX had the shortest training step, PyTorch took 3.00 times as long; no interval was measured."
+    )
+
+
+def test_one_backend_or_none():
+    assert headline(results_of(step("jax", 0.1))).answer.startswith("JAX took 100 ms per training step; nothing else")
+    assert headline(results_of()).answer == "No training step was timed."
+
+
+def test_ratio_combines_both_intervals():
+    slow, fast = (Record.model_validate(one) for one in (step("jax", 2.0, 1.8, 2.1), step("torch", 1.0, 0.95, 1.02)))
+    width = math.hypot(math.log(2.0 / 1.8), math.log(1 / 0.95))
+    found = ratio(slow, fast)
+    assert (found.value, found.low, found.high) == pytest.approx((2.0, 2 * math.exp(-width), 2 * math.exp(width)))
+    assert found.low < 2 * 0.95 / 1.02 * 1.0 and found.clear
+
+
+def test_only_one_setting_and_only_the_shared_step_are_ranked():
+    order = ranking(
+        results_of(
+            step("jax", 0.5),
+            step("torch", 0.4),
+            step("tensorflow", 0.01, device="gpu"),
+            step("tensorflow", 0.001, variant="native"),
+        )
+    )
+    assert [one.backend for one in order] == ["torch", "jax"]
+
+
+def test_differing_machines_steps_and_unfinished_training_are_said():
+    other = {"torch": {"machine": {"cpu": "Other"}, "steps": 8, "status": "stopped", "commit": "f" * 40}}
+    said = headline(results_of(step("jax", 0.1), step("torch", 0.2), **other))
+    assert said.where.startswith("The machines differ") and "PyTorch on Other" in said.where
+    assert "different numbers of steps (JAX 16 and PyTorch 8)" in said.caveats[0]
+    assert said.caveats[1] == "Training has not finished: PyTorch."
+    assert "different versions of this project" in said.caveats[2]
+    assert headline(results_of(step("jax", 0.1), step("torch", 0.2))).caveats == []
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0, "0"), (0.01234, "0.0123"), (4.567, "4.57"), (99.96, "100"), (1234.5, "1,230"), (1.2e-7, "1.20e-07")],
+)
+def test_numbers_have_three_digits(value, said):
+    assert number(value) == said
+
+
+def test_quantities_suit_their_size():
+    assert quantity(0.0621, "s") == "62.1 ms" and quantity(62.1, "s") == "62.1 s"
+    assert quantity(1.5 * 2**30, "bytes") == "1.50 GiB" and quantity(2**29, "bytes") == "512 MiB"
+    assert interval(Record.model_validate(step("jax", 0.99, 0.9, 1.1))) == "900 to 1,100"  # in the value's unit, ms
+    assert [duration(seconds) for seconds in (4.56, 75.4, 7300)] == ["4.56 s", "1 min 15 s", "2 h 1 min"]
+    assert [listing(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]

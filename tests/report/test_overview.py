@@ -1,0 +1,37 @@
+"""The reports' folder: names, second reports, and the list of all."""
+
+import json
+
+import pytest
+
+from cxrbench.report.results import ReportError
+from cxrbench.tasks.report import report_task
+from tests.report.fabricate import BACKENDS
+
+
+def test_a_name_cannot_leave_the_reports_folder(config, runs, tmp_path):
+    with pytest.raises(ReportError, match="report name '../elsewhere'"):
+        report_task(config, BACKENDS, runs, tmp_path / "reports", name="../elsewhere")
+
+
+def test_a_second_report_leaves_no_old_figures(config, runs, tmp_path):
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    assert (folder / "grid-torch.png").exists()
+    assert report_task(config, ["jax"], runs, tmp_path / "reports") == folder
+    assert not (folder / "grid-torch.png").exists() and (folder / "grid-jax.png").exists()
+
+
+def test_the_overview_lists_the_newest_first_and_passes_over_the_damaged(config, runs, tmp_path, capsys):
+    reports = tmp_path / "reports"
+    for name, created in (("older", "2025-01-01T00:00:00+00:00"), ("newest", "2026-02-02T00:00:00+02:00")):
+        path = report_task(config, BACKENDS, runs, reports, name) / "results.json"
+        content = json.loads(path.read_text())
+        content["manifest"]["created"] = created
+        path.write_text(json.dumps(content))
+    (reports / "broken").mkdir()
+    (reports / "broken" / "results.json").write_text("{")
+    report_task(config, BACKENDS, runs, reports, "now")
+    rows = [line for line in (reports / "index.md").read_text().splitlines() if line.startswith("| [")]
+    assert [row.split("]")[0] for row in rows] == ["| [now", "| [newest", "| [older"]
+    assert "Imaginary CPU 3000" in rows[0] and "JAX 62.1 ms, PyTorch 111 ms, TensorFlow 124 ms" in rows[0]
+    assert "left out of" in capsys.readouterr().out

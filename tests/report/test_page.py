@@ -1,0 +1,138 @@
+"""The written report: whole in itself, true to the numbers, honest about whose images it shows."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from cxrbench.data.nih import ATTRIBUTION
+from cxrbench.report.headline import headline
+from cxrbench.tasks.pictures import NOTICE
+from cxrbench.tasks.report import report_task
+from tests.report.fabricate import BACKENDS, STEP_TIME, change
+
+
+class Loads(HTMLParser):
+    """Every address that a browser would load by itself, every link, and every image with its text."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.loaded: list[str] = []
+        self.links: list[str] = []
+        self.pictures: list[dict[str, str | None]] = []
+        self.scripts = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if tag == "a":
+            self.links.append(found["href"])
+        else:
+            self.loaded += [found[key] for key in ("src", "href", "srcset", "data", "poster") if key in found]
+        self.scripts += tag == "script"
+        if tag == "img":
+            self.pictures.append(found)
+
+
+def test_the_page_is_whole_in_itself(report):
+    page = (report / "index.html").read_text()
+    seen = Loads(page)
+    assert seen.loaded and all(address.startswith("data:image/png;base64,") for address in seen.loaded)
+    assert seen.scripts == 0 and "@import" not in page and "url(" not in page
+    assert all(picture["alt"] and len(picture["alt"]) > 20 for picture in seen.pictures)
+    inner = [link for link in seen.links if link.startswith("#")]
+    assert inner and all(f'id="{link[1:]}"' in page for link in inner)
+    assert "prefers-color-scheme: dark" in page and 'name="viewport"' in page
+
+
+def test_the_report_is_small_and_complete(report):
+    files = {path.name: path.stat().st_size for path in report.iterdir()}
+    assert sum(files.values()) < 3_000_000
+    assert {"results.json", "report.md", "index.html", "hero.png", "step_time.png", "d_loss.png"} <= set(files)
+    pictures = re.findall(r'src="([^"]+)"', (report / "report.md").read_text())
+    assert pictures and all((report / name).exists() for name in pictures)
+    for name in files:
+        if name.endswith(".png"):
+            Image.open(report / name).verify()
+
+
+@pytest.mark.parametrize("file", ["index.html", "report.md"])
+def test_the_headline_is_what_the_numbers_say(report, results, file):
+    text = (report / file).read_text().replace("&#39;", "'")
+    step = {one.backend: one.value for one in results.records if (one.metric, one.variant) == ("step_time", "ours")}
+    first, second = sorted(step, key=step.get)[:2]
+    assert (first, second) == ("jax", "torch")
+    assert f"took {step[second] / step[first]:.2f} times as long" in text
+    assert headline(results).answer in text and headline(results).where in text
+    for value, _, _ in STEP_TIME.values():
+        assert f"{value * 1000:.3g} ms" in text
+    assert "synthetic" in text and "nothing here is for diagnosis" in text.lower()
+
+
+def test_another_result_makes_another_headline(config, runs, tmp_path):
+    bench = runs / "smoke" / "tensorflow" / "bench.json"
+    content = json.loads(bench.read_text())
+    content["records"][0] |= {"value": 0.01, "ci_low": 0.009, "ci_high": 0.011}
+    bench.write_text(json.dumps(content))
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    assert "<h1>TensorFlow was fastest: JAX" in (folder / "index.html").read_text()
+    assert "TensorFlow was fastest" in (tmp_path / "reports" / "index.md").read_text()
+
+
+def test_each_quality_figure_stands_beside_that_of_real_images(report, results):
+    text = (report / "report.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| SSIM between pairs")]
+    values = {one.backend: one.value for one in results.records if one.metric == "pairwise_ssim_512"}
+    cells = [cell.strip().split(" ")[0] for cell in rows[0].split("|")[2:6]]
+    assert cells == [f"{values[name]:.3f}" for name in ("real", "jax", "torch", "tensorflow")]
+
+
+def test_what_was_not_measured_is_said_once_with_its_reason(report):
+    text = (report / "report.md").read_text()
+    expected = "- **Peak device memory, JAX, PyTorch and TensorFlow**: the CPU has no memory of its own"
+    assert text.count("the CPU has no memory of its own") == 1 and expected in text
+
+
+def as_nih(runs, attribution):
+    for backend in BACKENDS:
+        path = runs / "smoke" / backend / "run.json"
+        settings = json.loads(path.read_text())["config"]
+        settings["data"]["source"] = "nih"
+        change(path, config=settings, attribution=attribution)
+
+
+def test_nih_images_carry_link_citation_source_and_bias(config, runs, tmp_path):
+    as_nih(runs, ATTRIBUTION)
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    for file in ("index.html", "report.md"):
+        text = " ".join((folder / file).read_text().split())
+        for part in ("nihcc.app.box.com/v/ChestXray-NIHCC", "Wang et al.", "CVPR 2017", "NIH Clinical Center"):
+            assert part in text
+        assert "not an unbiased sample" in text and "Pneumonia is over-represented" in text
+    assert 'href="https://nihcc.app.box.com/v/ChestXray-NIHCC"' in (folder / "index.html").read_text()
+    assert (folder / "real.png").exists()
+
+
+def test_real_images_are_shown_only_where_that_is_allowed(report, config, runs, tmp_path):
+    assert (report / "real.png").exists()  # phantoms
+    as_nih(runs, None)
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    assert not (folder / "real.png").exists() and "nihcc.app.box.com" in (folder / "index.html").read_text()
+
+
+def test_phantoms_are_not_attributed_to_the_nih(report):
+    assert "NIH" not in (report / "report.md").read_text()
+
+
+def test_synthetic_pictures_carry_their_notice_and_real_ones_do_not(report):
+    for name in ("grid-jax.png", "hero.png"):
+        assert Image.open(report / name).text["Comment"] == NOTICE
+    assert "Comment" not in Image.open(report / "real.png").text
+
+
+def test_the_texts_name_no_folder_of_this_machine(report, made):
+    for file in ("index.html", "report.md", "results.json"):
+        text = (report / file).read_text()
+        assert str(made) not in text and str(report.parent) not in text

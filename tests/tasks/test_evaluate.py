@@ -1,0 +1,150 @@
+"""Evaluation: one ruler for all, honest about what it could not measure, and no engine in sight."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from cxrbench.data.batches import Dataset
+from cxrbench.errors import RunError
+from cxrbench.quality.frechet import frechet_pooled8
+from cxrbench.quality.images import draw
+from cxrbench.quality.registry import METRICS
+from cxrbench.report.results import Evaluation, read
+from cxrbench.tasks.evaluate import evaluate_task
+from cxrbench.tasks.folders import run_folder
+from tests.quality.phantoms import chests
+from tests.report.fabricate import BACKENDS, packed, small_config, write_run
+
+
+@pytest.fixture(scope="module")
+def config():
+    return small_config()
+
+
+@pytest.fixture(scope="module")
+def dataset(config, tmp_path_factory):
+    return packed(config, tmp_path_factory.mktemp("datasets"))
+
+
+def add_run(config, backend, runs, dataset, images=None, **changes):
+    images = chests(40, 32, seed=5) if images is None else images
+    write_run(config, backend, runs, images, **{"data_fingerprint": Dataset.open(dataset).fingerprint} | changes)
+    return run_folder(config, backend, runs)
+
+
+def test_the_same_samples_give_the_same_bytes_under_three_names(config, dataset, tmp_path):
+    folders = [add_run(config, backend, tmp_path, dataset) for backend in BACKENDS]
+    evaluate_task(config, BACKENDS, dataset, tmp_path)
+    texts = {
+        folder.evaluation.read_text().replace(f'"{backend}"', '"X"')
+        for folder, backend in zip(folders, BACKENDS, strict=True)
+    }
+    assert len(texts) == 1
+    assert '"backend": "X"' in texts.pop()
+
+
+def test_every_metric_is_written_with_the_real_figure_beside_it(config, dataset, tmp_path):
+    folder = add_run(config, "jax", tmp_path, dataset)
+    evaluate_task(config, ["jax"], dataset, tmp_path)
+    found = read(folder.evaluation, Evaluation)
+    for backend, variant in (("jax", "ours"), ("real", "held-out")):
+        own = [one for one in found.records if one.backend == backend]
+        assert [one.metric for one in own] == list(METRICS)
+        assert {(one.variant, one.n, one.image_size, one.batch_size) for one in own} == {(variant, 32, 32, 16)}
+    assert found.not_measured == []
+    assert sum(found.histograms.generated) == sum(found.histograms.reference) == 32 * 32 * 32
+    assert (folder.path / "reference.png").exists()
+
+
+def test_a_written_figure_is_that_of_the_seeded_draw_against_the_held_out_images(config, dataset, tmp_path):
+    folder = add_run(config, "torch", tmp_path, dataset)
+    evaluate_task(config, ["torch"], dataset, tmp_path)
+    seed, test = config.evaluate.seed, np.asarray(Dataset.open(dataset).test)
+    expected = frechet_pooled8(draw(np.load(folder.sample_images), 32, seed), draw(test, 32, seed), seed)
+    records = {(one.backend, one.metric): one for one in read(folder.evaluation, Evaluation).records}
+    assert records["torch", "frechet_pooled8"].value == expected.value
+    assert records["real", "frechet_pooled8"].value < expected.value / 2  # these samples are cruder than the phantoms
+
+
+def test_n_is_the_smallest_set_for_all_and_is_said(config, dataset, tmp_path, capsys):
+    few, many = (
+        add_run(config, backend, tmp_path, dataset, chests(count, 32))
+        for backend, count in (("jax", 20), ("torch", 40))
+    )
+    evaluate_task(config, ["jax", "torch"], dataset, tmp_path)
+    assert {read(folder.evaluation, Evaluation).n for folder in (few, many)} == {20}
+    assert "N = 20 instead of evaluate.count = 32: jax samples has no more" in capsys.readouterr().out
+
+
+def test_a_backend_without_samples_is_said_with_the_command_and_the_others_go_on(config, dataset, tmp_path, capsys):
+    gone, kept = (add_run(config, backend, tmp_path, dataset) for backend in ("jax", "torch"))
+    gone.sample_images.unlink()
+    evaluate_task(config, BACKENDS, dataset, tmp_path)
+    said = capsys.readouterr().out
+    assert "jax is left out" in said and "python -m cxrbench sample --config smoke --backend jax" in said
+    assert "tensorflow is left out" in said and "train it first" in said
+    assert kept.evaluation.exists() and not gone.evaluation.exists()
+
+
+def test_nothing_to_evaluate_is_an_error(config, dataset, tmp_path):
+    with pytest.raises(RunError, match="nothing to evaluate for jax, torch"):
+        evaluate_task(config, ["jax", "torch"], dataset, tmp_path)
+
+
+def test_samples_of_a_generator_trained_on_other_data_are_left_out(config, dataset, tmp_path, capsys):
+    add_run(config, "jax", tmp_path, dataset, data_fingerprint="feedfeedfeedfeed")
+    with pytest.raises(RunError):
+        evaluate_task(config, ["jax"], dataset, tmp_path)
+    assert "trained on data feedfeedfeedfeed, but the dataset given is" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (np.zeros((40, 32, 32), np.float32), "float32 images"),
+        (chests(40, 16), "16x16 images cannot be compared with the 32x32 of the dataset"),
+        (chests(3, 32), "3 images are too few"),
+    ],
+)
+def test_bad_samples_are_said_in_one_line(images, said, config, dataset, tmp_path, capsys):
+    add_run(config, "jax", tmp_path, dataset, images)
+    with pytest.raises(RunError):
+        evaluate_task(config, ["jax"], dataset, tmp_path)
+    assert said in next(line for line in capsys.readouterr().out.splitlines() if "left out" in line)
+
+
+def test_damaged_samples_are_said(config, dataset, tmp_path, capsys):
+    folder = add_run(config, "jax", tmp_path, dataset)
+    folder.sample_images.write_bytes(folder.sample_images.read_bytes()[:200])
+    with pytest.raises(RunError):
+        evaluate_task(config, ["jax"], dataset, tmp_path)
+    assert "images.npy: damaged" in capsys.readouterr().out
+
+
+def test_a_metric_that_fails_is_not_measured_and_the_others_are(config, dataset, tmp_path):
+    folder = add_run(config, "jax", tmp_path, dataset, np.full((40, 32, 32), 90, np.uint8))
+    evaluate_task(config, ["jax"], dataset, tmp_path)
+    found = read(folder.evaluation, Evaluation)
+    assert [(one.metric, "one gray level" in one.reason) for one in found.not_measured] == [("pairwise_ssim_512", True)]
+    own = {one.metric for one in found.records if one.backend == "jax"}
+    assert own == set(METRICS) - {"pairwise_ssim_512"}
+
+
+def test_evaluating_loads_no_engine(config, dataset, tmp_path):
+    """In a process of its own, where each engine and keras would be importable as an empty module that says so."""
+    add_run(config, "jax", tmp_path / "runs", dataset)
+    for name in ("tensorflow", "torch", "jax", "keras"):
+        (tmp_path / "engines" / name).mkdir(parents=True)
+        (tmp_path / "engines" / name / "__init__.py").write_text("")
+    program = (
+        "import json, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "from cxrbench.config import load_config; from cxrbench.tasks.evaluate import evaluate_task\n"
+        "evaluate_task(load_config('smoke'), ['jax'], Path(sys.argv[2]), Path(sys.argv[3]))\n"
+        "print(json.dumps(sorted({'tensorflow', 'torch', 'jax', 'keras'} & set(sys.modules))))"
+    )
+    arguments = [str(tmp_path / "engines"), str(dataset), str(tmp_path / "runs")]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
