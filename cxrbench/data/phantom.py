@@ -28,7 +28,7 @@ from cxrbench.data.anatomy import (
 )
 from cxrbench.data.items import Item, Listing, Split, held_out_count
 
-DRAWING = 1  # raise it with every change of the drawing: packed phantoms are then drawn anew
+DRAWING = 2  # raise it with every change of the drawing: packed phantoms are then drawn anew
 FINEST = 128  # smaller images are drawn at this size and reduced, so that thin ribs do not alias
 VESSEL_GRID = 256  # pixels a side of the sheet they are drawn on, whatever the image size
 VESSELS = ((0.17, 255, 3), (0.14, 190, 2), (0.12, 130, 1), (0.1, 85, 1))  # length, shade and width at each branching
