@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -46,19 +48,19 @@ def install(session: nox.Session, name: str) -> None:
 
 
 def environment_session(backend: str) -> None:
-    @nox.session(name=f"env-{backend}")
     def environment(session: nox.Session) -> None:
         install(session, f"{backend}-{ACCELERATOR}")
 
-    environment.func.__doc__ = f"Make the environment of {backend} from its lock, for the GPU where there is one."
+    environment.__doc__ = f"Make the environment of {backend} from its lock, for the GPU where there is one."
+    nox.session(name=f"env-{backend}")(environment)
 
 
 def task_session(task: str, backend: str, explained: str) -> None:
-    @nox.session(name=f"{task}-{backend}", python=False, requires=[f"env-{backend}"])
     def run(session: nox.Session) -> None:
         cxrbench(session, backend, task, *session.posargs)
 
-    run.func.__doc__ = explained
+    run.__doc__ = explained
+    nox.session(name=f"{task}-{backend}", python=False, requires=[f"env-{backend}"])(run)
 
 
 for name in BACKENDS:
@@ -92,19 +94,79 @@ def report(session: nox.Session) -> None:
     cxrbench(session, "report", "report", *session.posargs)
 
 
-def everything(session: nox.Session, config: str, options: list[str]) -> None:
-    """All stages of one experiment on all backends. Benchmarks first: they begin with an empty compile cache."""
-    common = ["--config", config, *options]
-    cxrbench(session, "report", "all-options", *common)
+def everything(session: nox.Session, config: str) -> None:
+    """Every stage of one experiment on every backend, each stage given the options that concern it."""
+    parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
+    parser.add_argument("--config", default=config)
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--data-dir")
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--name")
+    options = parser.parse_args(session.posargs)
+
+    experiment = ["--config", options.config, *(part for text in options.set for part in ("--set", text))]
+    source = ["--data-dir", options.data_dir] if options.data_dir else []
+    cxrbench(session, "report", "prepare", *experiment, *source)
+    for backend in BACKENDS:  # before training: a benchmark begins with an empty compile cache and leaves a full one
+        cxrbench(session, backend, "bench", *experiment)
+    for backend in BACKENDS:
+        cxrbench(session, backend, "train", *experiment, *source, *(["--fresh"] if options.fresh else []))
+        cxrbench(session, backend, "sample", *experiment)
+    cxrbench(session, "report", "evaluate", *experiment, *source)
+    cxrbench(session, "report", "report", *experiment, *(["--name", options.name] if options.name else []))
 
 
 @nox.session(python=False, requires=ALL_ENVIRONMENTS)
 def compare(session: nox.Session) -> None:
     """The main job: prepare, bench, train, sample, evaluate on every backend, and the report (config: quick)."""
-    everything(session, "quick", session.posargs)
+    everything(session, "quick")
 
 
 @nox.session(python=False, requires=ALL_ENVIRONMENTS)
 def smoke(session: nox.Session) -> None:
     """The main job on tiny images (32x32), for CI."""
-    everything(session, "smoke", session.posargs)
+    everything(session, "smoke")
+
+
+@nox.session(python=False, requires=ALL_ENVIRONMENTS)
+def tests(session: nox.Session) -> None:
+    """Run the tests: once without an engine, then once per backend."""
+    session.chdir(ROOT)
+    for name in ("report", *BACKENDS):
+        engine = {"KERAS_BACKEND": name, "TF_CPP_MIN_LOG_LEVEL": "2"} if name in BACKENDS else {}
+        marked = "engine" if engine else "not engine"
+        session.log(f"tests: {name}")
+        session.run(
+            python(session, name), "-m", "pytest", "-q", "-m", marked, *session.posargs, env=engine, external=True
+        )
+
+
+@nox.session(python=False, requires=["env-report"])
+def lint(session: nox.Session) -> None:
+    """Check style and types: ruff and mypy."""
+    session.chdir(ROOT)
+    interpreter = python(session, "report")
+    session.run(interpreter, "-m", "ruff", "check", ".", external=True)
+    session.run(interpreter, "-m", "ruff", "format", "--check", ".", external=True)
+    session.run(interpreter, "-m", "mypy", external=True)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Renew configs/locks/: the newest versions that pyproject.toml allows, resolved without installing them."""
+    session.install("pip>=25.1")
+    for name in ("report", *(f"{backend}-{accelerator}" for backend in BACKENDS for accelerator in ("cpu", "cuda"))):
+        extra = {"report": "dev"}.get(name, name.removesuffix("-cpu"))
+        plan = Path(session.create_tmp()) / "plan.json"
+        # Isolated from a user's own wheel folder: its CPU builds lack the packages that a GPU needs.
+        isolated = ["--isolated"] if name.endswith("-cuda") else []
+        session.run(
+            "python", "-m", "pip", *isolated, "install", "--quiet", "--dry-run", "--ignore-installed",
+            "--report", str(plan), f"{ROOT}[{extra}]",
+        )  # fmt: skip
+        packages = [entry["metadata"] for entry in json.loads(plan.read_text())["install"]]
+        # Without the local part (+cpu): an index has the same release under its plain version.
+        lines = sorted(f"{package['name'].lower()}=={package['version'].partition('+')[0]}" for package in packages)
+        kept = [line for line in lines if not line.startswith("cxrbench==")]
+        (LOCKS / f"{name}.txt").write_text("\n".join(kept) + "\n")
+
