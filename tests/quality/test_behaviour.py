@@ -84,6 +84,18 @@ def test_the_frechet_distance_of_pixels_never_calls_itself_fid():
     assert not [name for name in METRICS if "fid" in name]
 
 
+@pytest.mark.parametrize("name", METRICS)
+def test_the_real_figure_is_that_of_real_images_never_of_a_set_against_itself(name, real):
+    one = METRICS[name]
+    pairs = {
+        "reference": (real.train_draw, real.reference),
+        "train": (real.reference, real.train),
+        "itself": (real.reference, real.reference),
+    }
+    assert measure_real(one, real, 0) == one.function(*pairs[one.against], 0)
+    assert measure_real(one, real, 0).value > 0
+
+
 def test_unequal_numbers_are_refused(real):
     with pytest.raises(QualityError, match="32 images beside 64 held-out ones; .*equal N"):
         measure(METRICS["frechet_pooled8"], chests(32), real, 0)

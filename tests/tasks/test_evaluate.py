@@ -10,7 +10,7 @@ import pytest
 from cxrbench.data.batches import Dataset
 from cxrbench.errors import RunError
 from cxrbench.quality.frechet import frechet_pooled8
-from cxrbench.quality.images import draw
+from cxrbench.quality.images import draw, histogram
 from cxrbench.quality.registry import METRICS
 from cxrbench.report.results import Evaluation, read
 from cxrbench.tasks.evaluate import evaluate_task
@@ -64,7 +64,10 @@ def test_a_written_figure_is_that_of_the_seeded_draw_against_the_held_out_images
     evaluate_task(config, ["torch"], dataset, tmp_path)
     seed, test = config.evaluate.seed, np.asarray(Dataset.open(dataset).test)
     expected = frechet_pooled8(draw(np.load(folder.sample_images), 32, seed), draw(test, 32, seed), seed)
-    records = {(one.backend, one.metric): one for one in read(folder.evaluation, Evaluation).records}
+    found = read(folder.evaluation, Evaluation)
+    records = {(one.backend, one.metric): one for one in found.records}
+    assert found.histograms.reference == np.bincount(draw(test, 32, seed).ravel(), minlength=256).tolist()
+    assert found.histograms.generated == histogram(draw(np.load(folder.sample_images), 32, seed)).tolist()
     assert records["torch", "frechet_pooled8"].value == expected.value
     assert records["real", "frechet_pooled8"].value < expected.value / 2  # these samples are cruder than the phantoms
 
