@@ -18,12 +18,10 @@ Variables = list[keras.Variable]
 
 
 def configure(compute: ComputeConfig) -> None:
-    if compute.device != "auto":
-        jax.config.update("jax_platforms", {"cpu": "cpu", "gpu": "cuda"}[compute.device])
-    try:
-        jax.devices()
-    except RuntimeError as error:
-        raise RunError(f'compute.device: "{compute.device}" cannot be used by JAX here: {error}') from None
+    if compute.device == "gpu" and device() != "gpu":
+        raise RunError('compute.device: "gpu" cannot be used by JAX here: it sees no GPU')
+    if compute.device == "cpu":
+        jax.config.update("jax_default_device", jax.devices("cpu")[0])
     jax.config.update("jax_enable_x64", compute.precision == "float64")
     jax.config.update("jax_default_matmul_precision", "tensorfloat32" if compute.tf32 else "highest")
     set_float(compute.precision)
@@ -34,7 +32,8 @@ def describe() -> dict[str, str]:
 
 
 def device() -> str:
-    return "cpu" if jax.default_backend() == "cpu" else "gpu"
+    chosen = jax.config.jax_default_device or jax.devices()[0]
+    return "cpu" if chosen.platform == "cpu" else "gpu"
 
 
 def upsampling() -> str:
@@ -92,5 +91,4 @@ def synchronize(tensor: Tensor) -> None:
 
 
 def memory() -> int | None:
-    statistics = jax.devices()[0].memory_stats()
-    return statistics["peak_bytes_in_use"] if statistics else None
+    return jax.devices()[0].memory_stats()["peak_bytes_in_use"] if device() == "gpu" else None

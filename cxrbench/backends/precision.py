@@ -8,6 +8,9 @@ import keras
 from keras.src.backend.common import dtypes
 
 
+NARROWED = dtypes.BIT64_TO_BIT32_DTYPE["float64"]  # what Keras makes of float64 unless told otherwise
+
+
 def set_float(precision: Literal["float32", "float64"]) -> None:
     """Make every variable and every operation use ``precision``; call it before anything is built.
 
@@ -16,5 +19,5 @@ def set_float(precision: Literal["float32", "float64"]) -> None:
     on TensorFlow), through one table of its type promotion. No public setting changes that table.
     """
     keras.config.set_floatx(precision)
-    if precision == "float64":
-        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    keras.config.set_dtype_policy(precision)
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64" if precision == "float64" else NARROWED
