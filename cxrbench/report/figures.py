@@ -24,7 +24,7 @@ WIDTH, HERO_WIDTH = 5.2, 9.0  # inches: two of the first stand side by side on a
 DOTS_PER_INCH = 144
 MOST_POINTS = 1500  # of a curve: more than a page has pixels
 LINES = {"jax": "-", "torch": (0, (5, 1.5)), "tensorflow": (0, (1.5, 1))}  # told apart without colour, too
-LARGEST_PICTURE = 640  # pixels along a side
+LARGEST_PICTURE = 512  # pixels along a side
 
 
 def bars(results: Results, metric: str) -> Figure | None:
@@ -124,7 +124,7 @@ def hero(results: Results, grids: dict[str, NDArray[np.uint8]]) -> Figure | None
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """One gray picture, (H, W) uint8, reduced to at most 640 pixels along a side."""
+    """One gray picture, (H, W) uint8, reduced to at most 512 pixels along a side."""
     with Image.open(path) as image:
         gray = image.convert("L")
         gray.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))

@@ -146,6 +146,7 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
         },
         "metrics": quality,
         "count": real.n if real else None,
+        "blocks": listing([str(n) for n in sorted({one.n for one in ranking(results)})]),
         "colours": COLOURS,
         "source": _source(results),
         "attribution": results.manifest.attribution or (ATTRIBUTION if _source(results) == "nih" else None),

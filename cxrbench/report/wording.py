@@ -74,7 +74,7 @@ def machine(run: Run) -> str:
     """One line: accelerator if there is one, processor, cores, memory, system; what is unknown is left out."""
     known = {key: value for key, value in run.machine.items() if value not in (None, "", [])}
     parts = [
-        known.get("gpu"),
+        known.get("gpu") if run.device != "cpu" else None,  # a GPU that was not used says nothing
         known.get("cpu"),
         f"{known['cores']} cores" if "cores" in known else None,
         f"{known['memory_bytes'] / 2**30:.0f} GiB memory" if "memory_bytes" in known else None,

@@ -109,3 +109,11 @@ def test_quantities_suit_their_size():
     assert interval(Record.model_validate(step("jax", 0.99, 0.9, 1.1))) == "900 to 1,100"  # in the value's unit, ms
     assert [duration(seconds) for seconds in (4.56, 75.4, 7300)] == ["4.56 s", "1 min 15 s", "2 h 1 min"]
     assert [listing(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_the_accelerator_is_named_where_it_was_used():
+    both = {"cpu": "Some CPU", "gpu": "Some GPU"}
+    on_gpu = results_of(step("jax", 0.1), runs=("jax",), jax={"machine": both, "device": "gpu"})
+    on_cpu = results_of(step("jax", 0.1), runs=("jax",), jax={"machine": both, "device": "cpu"})
+    assert "Measured on Some GPU, Some CPU;" in headline(on_gpu).where
+    assert "Measured on Some CPU;" in headline(on_cpu).where

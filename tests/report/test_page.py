@@ -4,12 +4,13 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from cxrbench.data.nih import ATTRIBUTION
 from cxrbench.report.headline import headline
-from cxrbench.tasks.pictures import NOTICE
+from cxrbench.tasks.pictures import NOTICE, grid, save_png
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, STEP_TIME, change
 
@@ -136,3 +137,12 @@ def test_the_texts_name_no_folder_of_this_machine(report, made):
     for file in ("index.html", "report.md", "results.json"):
         text = (report / file).read_text()
         assert str(made) not in text and str(report.parent) not in text
+
+
+def test_a_report_of_large_noisy_grids_stays_small(config, runs, tmp_path):
+    """Noise is what PNG compresses worst; 64 images of 256x256 are the largest grid that sampling writes."""
+    for backend in BACKENDS:
+        noise = np.random.default_rng(0).normal(128, 30, (64, 256, 256)).clip(0, 255).astype(np.uint8)
+        save_png(grid(noise), runs / "smoke" / backend / "samples" / "grid.png")
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 3_000_000
