@@ -13,6 +13,7 @@ NOT_FOR_DIAGNOSIS = (
     "Images shown under a backend's name are synthetic, made by a neural network. They show no patient, and nothing "
     "here is for diagnosis."
 )
+FEWEST_BLOCKS = 6
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def headline(results: Results) -> Headline:
         detail=_detail(order),
         where=_where(results, order),
         quality=_quality(results),
-        caveats=_caveats(results),
+        caveats=_few_blocks(order) + _caveats(results),
     )
 
 
@@ -131,6 +132,17 @@ def _quality(results: Results) -> str:
                 f"real images score {number(real.value)} at the same N = {real.n}."
             )
     return "Image quality was not measured."
+
+
+def _few_blocks(order: list[Record]) -> list[str]:
+    """The extremes of n values hold their median with probability 1 - 2 / 2^n, which reaches 95 % at n = 6 only."""
+    fewest = min((record.n for record in order), default=FEWEST_BLOCKS)
+    if fewest >= FEWEST_BLOCKS:
+        return []
+    return [
+        f"Timed in only {fewest} blocks: fewer than {FEWEST_BLOCKS} cannot bound a median with 95 % confidence, so the "
+        "intervals are too narrow. Raise bench.rounds."
+    ]
 
 
 def _caveats(results: Results) -> list[str]:

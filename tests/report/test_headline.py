@@ -117,3 +117,12 @@ def test_the_accelerator_is_named_where_it_was_used():
     on_cpu = results_of(step("jax", 0.1), runs=("jax",), jax={"machine": both, "device": "cpu"})
     assert "Measured on Some GPU, Some CPU;" in headline(on_gpu).where
     assert "Measured on Some CPU;" in headline(on_cpu).where
+
+
+def test_too_few_timed_blocks_are_said():
+    few = headline(results_of(step("jax", 0.1, 0.09, 0.11, n=3), step("torch", 0.2, 0.19, 0.21, n=10)))
+    assert few.caveats == [
+        "Timed in only 3 blocks: fewer than 6 cannot bound a median with 95 % confidence, so the intervals are too "
+        "narrow. Raise bench.rounds."
+    ]
+    assert headline(results_of(step("jax", 0.1, 0.09, 0.11, n=6))).caveats == []
