@@ -13,6 +13,7 @@ NOT_FOR_DIAGNOSIS = (
     "Images shown under a backend's name are synthetic, made by a neural network. They show no patient, and nothing "
     "here is for diagnosis."
 )
+
 FEWEST_BLOCKS = 6
 
 
