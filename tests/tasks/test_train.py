@@ -1,0 +1,185 @@
+"""Training as a user meets it: files, resuming to the bit, stopping, and what a NaN leaves behind."""
+
+import csv
+import json
+import signal
+
+import numpy as np
+import pytest
+from keras import ops
+from PIL import Image
+
+from cxrbench.errors import RunError
+from cxrbench.tasks.checkpoints import newest_checkpoint
+from cxrbench.tasks.losses import COLUMNS, LossLog
+from cxrbench.tasks.prepare import prepare_task
+from cxrbench.tasks.sample import sample_task
+from cxrbench.tasks.train import train_task
+from tests.gan.small import small_config
+
+pytestmark = pytest.mark.engine
+
+EPOCHS = 3
+STEPS = 8 * EPOCHS  # 32 training images in batches of 4
+
+
+def config(*settings):
+    return small_config(f"train.epochs={EPOCHS}", *settings)
+
+
+@pytest.fixture(scope="module")
+def backend():
+    import keras
+
+    return keras.backend.backend()
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return prepare_task(config(), None, tmp_path_factory.mktemp("datasets"))
+
+
+@pytest.fixture(scope="module")
+def run(backend, dataset, tmp_path_factory):
+    """One finished run with its samples."""
+    runs = tmp_path_factory.mktemp("runs")
+    train_task(config(), backend, dataset, runs=runs)
+    return sample_task(config(), backend, runs)
+
+
+def rows(run):
+    with run.losses.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def stop_after(monkeypatch, step, number=signal.SIGINT):
+    """Send this process a signal while it is in a step."""
+    add = LossLog.add
+
+    def add_and_signal(self, now, metrics):
+        if now == step:
+            signal.raise_signal(number)
+        return add(self, now, metrics)
+
+    monkeypatch.setattr(LossLog, "add", add_and_signal)
+
+
+def test_a_run_leaves_losses_grids_checkpoints_and_its_manifest(run, backend):
+    losses = rows(run)
+    assert tuple(losses[0]) == COLUMNS
+    assert [int(row["step"]) for row in losses] == list(range(STEPS))
+    assert losses[-1]["epoch"] == str(EPOCHS - 1)
+    assert sorted(file.name for file in run.grids.iterdir()) == [f"epoch-{epoch:05d}.png" for epoch in (1, 2, 3)]
+    with Image.open(run.grids / "epoch-00003.png") as picture:
+        assert picture.size == (6 * 18 - 2, 6 * 18 - 2)
+        assert "Synthetic" in picture.text["Comment"]
+    assert [file.name for file in sorted(run.checkpoints.glob("*.h5"))] == [
+        "step-00000016.weights.h5", "step-00000024.weights.h5",
+    ]  # fmt: skip
+    manifest = run.read_manifest()
+    assert manifest["status"] == "finished"
+    assert manifest["steps"] == STEPS
+    assert manifest["backend"] == backend
+    assert manifest["config_fingerprint"] == config().fingerprint
+    assert manifest["versions"]["keras"]
+    assert manifest["train_seconds"] > 0
+
+
+def test_the_generator_can_be_loaded_by_keras_alone(run):
+    import keras
+
+    generator = keras.models.load_model(run.generator)
+    images = ops.convert_to_numpy(generator(np.zeros((2, 6), dtype="float32"), training=False))
+    assert images.shape == (2, 16, 16, 1)
+    assert np.abs(images).max() <= 1
+
+
+def test_samples_are_seeded_and_the_files_agree(run, backend):
+    images = np.load(run.sample_images)
+    assert images.shape == (6, 16, 16)
+    assert images.dtype == np.uint8
+    assert (images[0] != images[1]).any()
+    for index in range(6):
+        with Image.open(run.samples / "png" / f"{index:06d}.png") as picture:
+            np.testing.assert_array_equal(np.asarray(picture), images[index])
+            assert "not for diagnosis" in picture.text["Comment"]
+    again = sample_task(config(), backend, run.path.parents[1])
+    np.testing.assert_array_equal(np.load(again.sample_images), images)
+    other = sample_task(config("sample.seed=9"), backend, run.path.parents[1])
+    assert (np.load(other.sample_images) != images).any()
+
+
+@pytest.mark.parametrize(("number", "step"), [(signal.SIGINT, 10), (signal.SIGTERM, 8)])
+def test_a_stopped_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path, monkeypatch, number, step):
+    with monkeypatch.context() as patch:
+        stop_after(patch, step, number)
+        with pytest.raises(KeyboardInterrupt, match=f"after step {step + 1}; the same command goes on"):
+            train_task(config(), backend, dataset, runs=tmp_path)
+    halfway = json.loads((tmp_path / "small" / backend / "run.json").read_text())
+    assert (halfway["status"], halfway["steps"]) == ("stopped", step + 1)
+
+    resumed = train_task(config(), backend, dataset, runs=tmp_path)
+    assert resumed.losses.read_bytes() == run.losses.read_bytes()
+    left, right = newest_checkpoint(resumed.checkpoints)[0], newest_checkpoint(run.checkpoints)[0]
+    assert left.step == right.step == STEPS
+    for name in ("step-00000024.weights.h5",):
+        assert weights(resumed.checkpoints / name) == weights(run.checkpoints / name)
+
+
+def weights(file):
+    """Every array of a checkpoint, as bytes."""
+    import h5py
+
+    found = {}
+    with h5py.File(file) as stream:
+        stream.visititems(lambda name, node: found.update({name: node[()].tobytes()} if hasattr(node, "dtype") else {}))
+    assert len(found) > 20
+    return found
+
+
+def test_a_finished_run_is_kept_and_more_epochs_go_on(run, backend, dataset, tmp_path, capsys):
+    import shutil
+
+    shutil.copytree(run.path, tmp_path / "small" / backend)
+    train_task(config(), backend, dataset, runs=tmp_path)
+    assert "already trained for 24 steps" in capsys.readouterr().out
+    longer = train_task(config("train.epochs=4"), backend, dataset, runs=tmp_path)
+    assert len(rows(longer)) == 32
+
+
+def test_a_run_of_other_settings_is_not_overwritten(run, backend, dataset):
+    other = config("optimizer.learning_rate=0.001")
+    with pytest.raises(RunError, match=r"small.*another training_fingerprint.*--fresh.*--set name="):
+        train_task(other, backend, dataset, runs=run.path.parents[1])
+    with pytest.raises(RunError, match="made with other training settings"):
+        sample_task(other, backend, run.path.parents[1])
+
+
+def test_fresh_replaces_a_run(run, backend, dataset, tmp_path):
+    first = train_task(config("optimizer.learning_rate=0.001", "train.epochs=1"), backend, dataset, runs=tmp_path)
+    second = train_task(config("train.epochs=1"), backend, dataset, fresh=True, runs=tmp_path)
+    assert first.path == second.path
+    assert rows(second) == rows(run)[:8]
+
+
+def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(backend, dataset, tmp_path, monkeypatch):
+    train_task(config("train.epochs=1"), backend, dataset, runs=tmp_path)
+    good = newest_checkpoint(tmp_path / "small" / backend / "checkpoints")[0]
+
+    add = LossLog.add
+    nan = ops.convert_to_tensor(np.full(5, np.nan, dtype="float32"))
+    monkeypatch.setattr(LossLog, "add", lambda self, step, metrics: add(self, step, nan if step == 10 else metrics))
+    with pytest.raises(RunError, match=r"d_loss is nan at step 10.*Last good checkpoint: step-00000008.*learning_rate"):
+        train_task(config(), backend, dataset, runs=tmp_path)
+    assert newest_checkpoint(tmp_path / "small" / backend / "checkpoints")[0] == good
+    assert json.loads((tmp_path / "small" / backend / "run.json").read_text())["status"] == "failed"
+
+
+def test_a_real_blow_up_is_found(backend, dataset, tmp_path):
+    with pytest.raises(RunError, match=r"(loss|d_real|d_fake|is not finite).*"):
+        train_task(config("optimizer.learning_rate=1e30"), backend, dataset, runs=tmp_path)
+
+
+def test_sampling_without_a_run_says_how_to_train(backend, tmp_path):
+    with pytest.raises(RunError, match="train"):
+        sample_task(config(), backend, tmp_path)
