@@ -169,4 +169,3 @@ def lock(session: nox.Session) -> None:
         lines = sorted(f"{package['name'].lower()}=={package['version'].partition('+')[0]}" for package in packages)
         kept = [line for line in lines if not line.startswith("cxrbench==")]
         (LOCKS / f"{name}.txt").write_text("\n".join(kept) + "\n")
-

@@ -50,7 +50,7 @@ class DataConfig(Section):
     def filters_need_labels(self) -> DataConfig:
         for key in ("views", "findings"):
             if getattr(self, key) and self.source != "nih":
-                raise ValueError(f"{key}: only source \"nih\" can be filtered; remove {key} or set source = \"nih\"")
+                raise ValueError(f'{key}: only source "nih" can be filtered; remove {key} or set source = "nih"')
         return self
 
 

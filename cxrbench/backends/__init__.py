@@ -4,7 +4,7 @@
 |------------------|--------------------------------------------------------------------------|
 | `configure`      | device, precision and rounding, before anything is built                 |
 | `describe`       | engine, version, device and how a step is compiled                       |
-| `upsampling`     | the faster of the two equal forms of a transposed convolution            |
+| `upsampling`     | the faster of two equal forms of a transposed convolution                |
 | `value_and_grad` | differentiate a loss with respect to chosen variables                    |
 | `fuse`           | make one kernel of many elementwise operations, where compile does not   |
 | `compile`        | one graph of a function and its variable updates                         |

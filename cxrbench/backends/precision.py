@@ -7,7 +7,6 @@ from typing import Literal
 import keras
 from keras.src.backend.common import dtypes
 
-
 NARROWED = dtypes.BIT64_TO_BIT32_DTYPE["float64"]  # what Keras makes of float64 unless told otherwise
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from cxrbench.backends.precision import set_float
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
+from cxrbench.gan.layers import Form
 
 Tensor = Any
 Variables = list[keras.Variable]
@@ -34,7 +35,7 @@ def device() -> str:
     return "gpu" if tf.config.get_visible_devices("GPU") else "cpu"
 
 
-def upsampling() -> str:
+def upsampling(filters: int) -> Form:
     return "transposed"
 
 

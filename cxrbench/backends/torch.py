@@ -12,6 +12,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from cxrbench.backends.precision import set_float
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
+from cxrbench.gan.layers import Form
 
 Tensor = Any
 Variables = list[keras.Variable]
@@ -39,7 +40,7 @@ def device() -> str:
     return "gpu" if keras.ops.zeros(()).is_cuda else "cpu"
 
 
-def upsampling() -> str:
+def upsampling(filters: int) -> Form:
     return "transposed"
 
 

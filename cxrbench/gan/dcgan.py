@@ -10,7 +10,7 @@ from keras import ops
 
 from cxrbench.config import Config, OptimizerConfig
 from cxrbench.gan.adam import Adam
-from cxrbench.gan.layers import Form
+from cxrbench.gan.layers import FormFor, plain_form
 from cxrbench.gan.networks import build_discriminator, build_generator, draw_initial_weights
 from cxrbench.gan.randomness import Purpose, normals
 
@@ -20,9 +20,9 @@ Tensor = Any
 class DCGAN(keras.Model):
     """Generator, discriminator and their optimizers; ``save_weights`` keeps all four in one file."""
 
-    def __init__(self, config: Config, form: Form = "transposed"):
+    def __init__(self, config: Config, form_for: FormFor = plain_form):
         super().__init__(name="dcgan")
-        self.generator = build_generator(config.model, config.data.image_size, form)
+        self.generator = build_generator(config.model, config.data.image_size, form_for)
         self.discriminator = build_discriminator(config.model, config.data.image_size)
         draw_initial_weights(self.generator, config.train.seed)
         draw_initial_weights(self.discriminator, config.train.seed + 1)

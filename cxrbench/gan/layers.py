@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
@@ -9,6 +10,12 @@ from keras import ops
 
 Tensor = Any
 Form = Literal["transposed", "phases"]
+FormFor = Callable[[int], Form]  # the form for a number of filters
+
+
+def plain_form(filters: int) -> Form:
+    """The engine's own transposed convolution, whatever the number of filters."""
+    return "transposed"
 
 
 @keras.saving.register_keras_serializable("cxrbench")
@@ -50,9 +57,7 @@ class UpConv2D(keras.layers.Layer):
         if self.form == "phases":
             outputs = self._phases(inputs)
         else:
-            outputs = ops.conv_transpose(
-                inputs, self.kernel, strides=2, padding="same", data_format="channels_last"
-            )
+            outputs = ops.conv_transpose(inputs, self.kernel, strides=2, padding="same", data_format="channels_last")
         if self.bias is not None:
             outputs = outputs + self.bias
         return self.activation(outputs)

@@ -10,14 +10,14 @@ import numpy as np
 from keras import layers, ops
 
 from cxrbench.config import ModelConfig
-from cxrbench.gan.layers import Form, MaskedDropout, UpConv2D
+from cxrbench.gan.layers import FormFor, MaskedDropout, UpConv2D
 from cxrbench.gan.randomness import MASK_LEVELS
 
 Tensor = Any
 INITIAL_DEVIATION = 0.02  # DCGAN paper
 
 
-def build_generator(model: ModelConfig, image_size: int, form: Form) -> keras.Model:
+def build_generator(model: ModelConfig, image_size: int, form_for: FormFor) -> keras.Model:
     """Latents (B, latent_dim) -> images (B, image_size, image_size, 1) in [-1, 1].
 
     Dense to the base grid, then transposed convolutions that double the grid and halve the channels;
@@ -34,8 +34,8 @@ def build_generator(model: ModelConfig, image_size: int, form: Form) -> keras.Mo
         network.add(layers.ReLU())
         if level < doublings - 1:
             width //= 2
-            network.add(UpConv2D(width, model.kernel_size, form, name=f"up_{level}"))
-    network.add(UpConv2D(1, model.kernel_size, form, use_bias=True, activation="tanh", name="image"))
+            network.add(UpConv2D(width, model.kernel_size, form_for(width), name=f"up_{level}"))
+    network.add(UpConv2D(1, model.kernel_size, form_for(1), use_bias=True, activation="tanh", name="image"))
     return network
 
 
@@ -71,7 +71,7 @@ class Discriminator(keras.Model):
             (image_size >> (level + 1), image_size >> (level + 1), width * 2**level) for level in range(halvings)
         ]
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         shape = input_shape
         for convolution in self.convolutions:
             convolution.build(shape)

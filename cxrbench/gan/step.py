@@ -50,7 +50,7 @@ def build_draws(config: Config, discriminator: Discriminator) -> Callable[[Tenso
     updates = config.objective.generator_updates
     size = config.data.image_size
     rows = [2 * batch] + [batch] * updates  # images seen by the discriminator in each update
-    mask_shapes = [(count, *shape) for count in rows for shape in discriminator.mask_shapes]
+    mask_shapes: list[tuple[int, ...]] = [(count, *shape) for count in rows for shape in discriminator.mask_shapes]
     layers = len(discriminator.mask_shapes)
 
     def draws(step: Tensor) -> Draws:

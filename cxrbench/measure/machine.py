@@ -45,11 +45,7 @@ def versions() -> dict[str, str]:
 
 def flags() -> dict[str, str]:
     """Environment variables that change numbers or speed; folders are left out, they do neither."""
-    return {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith(FLAGS) and os.sep not in value
-    }
+    return {name: value for name, value in sorted(os.environ.items()) if name.startswith(FLAGS) and os.sep not in value}
 
 
 def source_state() -> dict[str, Any]:

@@ -14,6 +14,8 @@ from cxrbench.errors import RunError
 from cxrbench.measure.statistics import median_interval
 from cxrbench.tasks.folders import RUNS, RunFolder, run_folder, write_json
 
+Interval = tuple[float | None, float | None]
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "tests" / "benchmarks"
 NO_DEVICE_MEMORY = "the engine runs on the CPU, where there is no device memory; see peak_host_memory"
 
@@ -61,19 +63,21 @@ def _records(
     }
     records: list[dict[str, Any]] = []
 
-    def add(metric: str, unit: str, value: float, low: float | None = None, high: float | None = None, n: int = 1):
+    def add(
+        metric: str, unit: str, value: float, low: float | None = None, high: float | None = None, n: int = 1
+    ) -> None:
         interval = {"value": value, "ci_low": low, "ci_high": high, "n": n}
         records.append({**common, "metric": metric, "unit": unit, **interval})
 
     times = _per_unit(step, "steps")
     median, low, high = median_interval(times)
-    add("step_time", "s", median, low, high, len(times))
+    add("step_time", "s", median, (low, high), len(times))
     batch = config.train.batch_size
-    add("images_per_second", "images/s", batch / median, batch / high, batch / low, len(times))
+    add("images_per_second", "images/s", batch / median, (batch / high, batch / low), len(times))
     add("first_step_time", "s", first["stats"]["data"][0])
     times = _per_unit(sampling, "images")
     median, low, high = median_interval(times)
-    add("sampling_throughput", "images/s", 1 / median, 1 / high, 1 / low, len(times))
+    add("sampling_throughput", "images/s", 1 / median, (1 / high, 1 / low), len(times))
     add("peak_host_memory", "bytes", step["extra_info"]["peak_host_memory"])
     peak = step["extra_info"]["peak_device_memory"]
     if peak is None:

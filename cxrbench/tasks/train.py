@@ -43,8 +43,8 @@ def train_task(config: Config, backend: str, dataset_folder: Path, fresh: bool =
         RunError: the folder holds a run of other settings or data, or a loss is not finite.
     """
     run = run_folder(config, backend, runs)
-    if fresh and run.path.exists():
-        shutil.rmtree(run.path)
+    if fresh:
+        _remove_training(run)
     dataset = Dataset.open(dataset_folder)
     _refuse_other_experiment(run, config, dataset)
     engine = start_backend(config, run.compile_cache)
@@ -59,10 +59,12 @@ class Training:
         self.config, self.backend, self.engine, self.dataset, self.run_folder = config, backend, engine, dataset, run
         self.steps_per_epoch = len(dataset.train) // config.train.batch_size
         self.total_steps = self.steps_per_epoch * config.train.epochs
-        self.gan = DCGAN(config, engine.upsampling())
+        self.gan = DCGAN(config, engine.upsampling)
         self.step = engine.compile(build_step(self.gan, config, engine), self.gan.state, self.total_steps)
         fixed = build_sampler(self.gan, config, GRID_IMAGES, config.train.seed, Purpose.GRID)
-        self.draw_grid = engine.compile(fixed, self.gan.generator.variables, config.train.epochs // config.train.grid_every)
+        self.draw_grid = engine.compile(
+            fixed, self.gan.generator.variables, config.train.epochs // config.train.grid_every
+        )
         self.seconds = 0.0  # of training, over all sessions of this run
         self.shown_at = 0.0
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -202,6 +204,14 @@ def stop_request() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _remove_training(run: RunFolder) -> None:
+    """Delete all that training and what follows it wrote; benchmarks and compiled code stay."""
+    for folder in (run.checkpoints, run.grids, run.samples):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (run.manifest, run.losses, run.generator, run.evaluation):
+        file.unlink(missing_ok=True)
 
 
 def _due(epoch: int, inside: int, every: int) -> bool:

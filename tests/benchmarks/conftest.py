@@ -28,7 +28,7 @@ class Bench:
     def __init__(self, config: Config, cache: Path):
         self.config = config
         self.engine = start_backend(config, cache)
-        gan = DCGAN(config, self.engine.upsampling())
+        gan = DCGAN(config, self.engine.upsampling)
         batch, size = config.train.batch_size, config.data.image_size
         self.step = self.engine.compile(build_step(gan, config, self.engine), gan.state, config.bench.assumed_steps)
         sampler = build_sampler(gan, config, batch, config.sample.seed, Purpose.SAMPLES)

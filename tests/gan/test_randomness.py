@@ -83,16 +83,16 @@ def test_masks_keep_the_share_asked_for_and_differ():
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("seed", "purpose", "number"),
     [
-        dict(seed=1, purpose=Purpose.LATENTS, number=0),
-        dict(seed=0, purpose=Purpose.INSTANCE_NOISE, number=0),
-        dict(seed=0, purpose=Purpose.LATENTS, number=1),
+        (1, Purpose.LATENTS, 0),
+        (0, Purpose.INSTANCE_NOISE, 0),
+        (0, Purpose.LATENTS, 1),
     ],
 )
-def test_seeds_purposes_and_steps_never_share_a_draw(other):
+def test_seeds_purposes_and_steps_never_share_a_draw(seed, purpose, number):
     one = unsigned(words(0, Purpose.LATENTS, step(0), 20_000)[0])
-    two = unsigned(words(other["seed"], other["purpose"], step(other["number"]), 20_000)[0])
+    two = unsigned(words(seed, purpose, step(number), 20_000)[0])
     # Two independent sets of 20,000 words of 32 bits share about 0.09 on average.
     assert len(np.intersect1d(one, two)) < 5
     assert abs(np.corrcoef(one.astype(float), two.astype(float))[0, 1]) < 4 / np.sqrt(one.size)

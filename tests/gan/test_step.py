@@ -14,7 +14,12 @@ D_SKIPPED = METRICS.index("d_skipped")
 
 # Recorded from one backend in float64, every stabilisation on, 30 steps at a high learning rate. That all
 # three reproduce them to these bounds is the evidence that the three compute the same step.
-SETTINGS = ('compute.precision="float64"', "optimizer.learning_rate=0.01", "objective.gate_accuracy=0.6", "train.seed=3")
+SETTINGS = (
+    'compute.precision="float64"',
+    "optimizer.learning_rate=0.01",
+    "objective.gate_accuracy=0.6",
+    "train.seed=3",
+)
 RECORDED = {
     0: [0.6932215763201472, 0.6870030370769014, 0.4999205202370746, 0.4999636874909926, 0.0],
     9: [0.6920924481891234, 0.7261714874468566, 0.4912970035781073, 0.4992295710961217, 0.0],
@@ -132,6 +137,4 @@ def test_generator_updates_leave_the_discriminator_alone_and_move_the_statistics
     small.run(1)
     assert int(ops.convert_to_numpy(small.gan.generator_optimizer.iterations)) == 2
     assert int(ops.convert_to_numpy(small.gan.discriminator_optimizer.iterations)) == 1
-    assert all(
-        np.abs(ops.convert_to_numpy(v.value) - old).max() > 0 for v, old in zip(moving, before, strict=True)
-    )
+    assert all(np.abs(ops.convert_to_numpy(v.value) - old).max() > 0 for v, old in zip(moving, before, strict=True))
