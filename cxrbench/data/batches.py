@@ -56,13 +56,13 @@ def batches(images: NDArray[np.uint8], batch_size: int, seed: int, first_step: i
 def _endless(
     images: NDArray[np.uint8], batch_size: int, seed: int, first_step: int, steps: int
 ) -> Generator[Batch, None, None]:
-    # Reshaped rather than indexed with a new axis, whose stride would be 0: an engine that caches what it
-    # compiled by strides would compile again for it.
-    batch_shape = (batch_size, *images.shape[1:], 1)
     epoch, skip = divmod(first_step, steps)
     while True:
         for chosen in batch_indices(seed, epoch, len(images), batch_size)[skip:]:
-            yield images[chosen].reshape(batch_shape)
+            batch = images[chosen]
+            # Reshaped rather than indexed with a new axis, whose stride would be 0: an engine that caches what
+            # it compiled by strides would compile again for it.
+            yield batch.reshape(*batch.shape, 1)
         epoch, skip = epoch + 1, 0
 
 

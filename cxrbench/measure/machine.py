@@ -53,7 +53,8 @@ def source_state() -> dict[str, Any]:
     root = Path(__file__).resolve().parents[2]
     try:
         commit = _output("git", "-C", str(root), "rev-parse", "HEAD")
-        changes = _output("git", "-C", str(root), "status", "--porcelain", "--untracked-files=no")
+        # Reports are what a run writes, not what it is made of.
+        changes = _output("git", "-C", str(root), "status", "--porcelain", "--untracked-files=no", ":!reports")
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "clean": None}
     return {"commit": commit, "clean": not changes}
