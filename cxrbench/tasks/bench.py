@@ -63,11 +63,9 @@ def _records(
     }
     records: list[dict[str, Any]] = []
 
-    def add(
-        metric: str, unit: str, value: float, low: float | None = None, high: float | None = None, n: int = 1
-    ) -> None:
-        interval = {"value": value, "ci_low": low, "ci_high": high, "n": n}
-        records.append({**common, "metric": metric, "unit": unit, **interval})
+    def add(metric: str, unit: str, value: float, interval: Interval = (None, None), n: int = 1) -> None:
+        bounds = {"ci_low": interval[0], "ci_high": interval[1], "n": n}
+        records.append({**common, "metric": metric, "unit": unit, "value": value, **bounds})
 
     times = _per_unit(step, "steps")
     median, low, high = median_interval(times)
