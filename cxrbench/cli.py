@@ -13,7 +13,7 @@ from pathlib import Path
 from cxrbench import __version__
 from cxrbench.config import Config, load_config
 from cxrbench.errors import CxrbenchError
-from cxrbench.tasks.folders import BACKENDS, REPORTS, RUNS
+from cxrbench.folders import BACKENDS, REPORTS, RUNS
 
 INTERRUPTED = 130  # the shell's number for a program ended by Ctrl-C
 

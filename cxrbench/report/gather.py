@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.config import Config
+from cxrbench.folders import RunFolder, run_folder
 from cxrbench.report.reproduce import commands
 from cxrbench.report.results import (
     REAL,
@@ -26,7 +27,6 @@ from cxrbench.report.results import (
     RunManifest,
     read,
 )
-from cxrbench.tasks.folders import RunFolder, run_folder
 
 LOSS_COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "d_skipped")
 

@@ -6,11 +6,11 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxrbench.folders import write_atomically
 from cxrbench.report.headline import headline, ranking
 from cxrbench.report.page import environment
 from cxrbench.report.results import ReportError, Results, read
 from cxrbench.report.wording import BACKENDS, machine, quantity
-from cxrbench.tasks.folders import write_atomically
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from cxrbench import __version__
 from cxrbench.data.nih import ATTRIBUTION
+from cxrbench.folders import write_atomically
+from cxrbench.pictures import NOTICE
 from cxrbench.quality.registry import METRICS
 from cxrbench.report import figures, tables
 from cxrbench.report.gather import Side
 from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline, ranking
 from cxrbench.report.results import HELD_OUT, MEMORY, Results
 from cxrbench.report.wording import BACKENDS, COLOURS, interval, listing, metric_label, number, quantity, setting
-from cxrbench.tasks.folders import write_atomically
-from cxrbench.tasks.pictures import NOTICE
 
 OWN_PICTURES = ("hero", "step_time", "images_per_second", "peak_*_memory", "?_loss", "histogram-*", "grid-*", "real")
 

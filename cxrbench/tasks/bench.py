@@ -11,8 +11,8 @@ from typing import Any
 
 from cxrbench.config import Config
 from cxrbench.errors import RunError
+from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.measure.statistics import median_interval
-from cxrbench.tasks.folders import RUNS, RunFolder, run_folder, write_json
 
 Interval = tuple[float | None, float | None]
 

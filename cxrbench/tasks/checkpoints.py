@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 
 from cxrbench.errors import RunError
+from cxrbench.folders import write_json
 from cxrbench.gan.dcgan import DCGAN
-from cxrbench.tasks.folders import write_json
 
 SUFFIX = ".weights.h5"
 

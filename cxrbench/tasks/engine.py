@@ -9,7 +9,7 @@ from types import ModuleType
 
 from cxrbench.config import Config
 from cxrbench.errors import ConfigError
-from cxrbench.tasks.folders import BACKENDS
+from cxrbench.folders import BACKENDS
 
 
 def choose_backend(asked: str | None) -> str:

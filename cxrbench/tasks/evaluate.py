@@ -16,11 +16,11 @@ import cxrbench.quality  # noqa: F401  (registers the metrics)
 from cxrbench.config import Config
 from cxrbench.data.batches import Dataset
 from cxrbench.errors import CxrbenchError, RunError
+from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
+from cxrbench.pictures import grid
 from cxrbench.quality.images import Images, QualityError, check_images, check_same_size, draw, histogram
 from cxrbench.quality.registry import METRICS, Measured, Metric, RealSets, measure, measure_real
 from cxrbench.report.results import HELD_OUT, OURS, REAL, Evaluation, NotMeasured, Record, RunManifest, read
-from cxrbench.tasks.folders import RUNS, RunFolder, run_folder, write_json
-from cxrbench.tasks.pictures import grid
 
 Figures = dict[str, Measured | QualityError]
 

@@ -13,8 +13,8 @@ from typing import Any
 from keras import ops
 
 from cxrbench.errors import RunError
+from cxrbench.folders import write_atomically
 from cxrbench.gan.step import METRICS
-from cxrbench.tasks.folders import write_atomically
 
 FETCH_SECONDS = 1.0  # between two waits for the device: rare enough to cost nothing, often enough to look at
 COLUMNS = ("step", "epoch", *METRICS)

@@ -9,7 +9,7 @@ from cxrbench.config import Config
 from cxrbench.data.dataset import PROBLEMS, Dataset
 from cxrbench.data.nih import ENVIRONMENT
 from cxrbench.data.prepare import prepare
-from cxrbench.tasks.folders import DATASETS
+from cxrbench.folders import DATASETS
 
 
 def prepare_task(config: Config, data_dir: Path | None = None, root: Path = DATASETS) -> Path:

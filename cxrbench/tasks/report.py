@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from cxrbench.config import Config
+from cxrbench.folders import write_json
 from cxrbench.report.gather import gather
 from cxrbench.report.overview import write_overview
 from cxrbench.report.page import write_report
 from cxrbench.report.results import ReportError
-from cxrbench.tasks.folders import write_json
 
 
 def report_task(config: Config, backends: list[str], runs: Path, reports: Path, name: str | None = None) -> Path:

@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 from cxrbench.config import Config
 from cxrbench.errors import RunError
+from cxrbench.folders import RUNS, RunFolder, run_folder
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
+from cxrbench.pictures import grid, save_png
 from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint
 from cxrbench.tasks.engine import start_backend
-from cxrbench.tasks.folders import RUNS, RunFolder, run_folder
-from cxrbench.tasks.pictures import grid, save_png
 
 GRID_IMAGES = 64
 

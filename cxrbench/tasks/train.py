@@ -19,15 +19,15 @@ from tqdm import tqdm
 from cxrbench.config import Config
 from cxrbench.data.batches import Dataset, batches
 from cxrbench.errors import RunError
+from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import build_step
 from cxrbench.measure import machine
+from cxrbench.pictures import grid, save_png
 from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint
 from cxrbench.tasks.engine import start_backend
-from cxrbench.tasks.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.tasks.losses import LossLog, open_loss_log
-from cxrbench.tasks.pictures import grid, save_png
 
 GRID_IMAGES = 36
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from cxrbench.config import Config, load_config
 from cxrbench.data.batches import Dataset
 from cxrbench.data.prepare import prepare
+from cxrbench.folders import run_folder
+from cxrbench.pictures import grid, save_png
 from cxrbench.tasks.evaluate import evaluate_task
-from cxrbench.tasks.folders import run_folder
-from cxrbench.tasks.pictures import grid, save_png
 from tests.quality.phantoms import chests
 
 BACKENDS = ["jax", "torch", "tensorflow"]

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from cxrbench.data.nih import ATTRIBUTION
+from cxrbench.pictures import NOTICE, grid, save_png
 from cxrbench.report.headline import headline
-from cxrbench.tasks.pictures import NOTICE, grid, save_png
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, STEP_TIME, change
 

@@ -9,12 +9,12 @@ import pytest
 
 from cxrbench.data.batches import Dataset
 from cxrbench.errors import RunError
+from cxrbench.folders import run_folder
 from cxrbench.quality.frechet import frechet_pooled8
 from cxrbench.quality.images import draw, histogram
 from cxrbench.quality.registry import METRICS
 from cxrbench.report.results import Evaluation, read
 from cxrbench.tasks.evaluate import evaluate_task
-from cxrbench.tasks.folders import run_folder
 from tests.quality.phantoms import chests
 from tests.report.fabricate import BACKENDS, packed, small_config, write_run
 
