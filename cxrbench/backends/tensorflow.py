@@ -22,6 +22,8 @@ def configure(compute: ComputeConfig) -> None:
         raise RunError('compute.device: "gpu" cannot be used by TensorFlow here: it sees no GPU')
     if compute.device == "cpu":
         tf.config.set_visible_devices([], "GPU")
+    for gpu in tf.config.get_visible_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)  # else it takes all memory, and leaves none to others
     tf.config.experimental.enable_tensor_float_32_execution(compute.tf32)
     set_float(compute.precision)
 
