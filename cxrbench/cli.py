@@ -36,7 +36,7 @@ def prepare(config: Config, options: argparse.Namespace) -> None:
     """pack the images of an experiment into one data set"""
     from cxrbench.tasks.prepare import prepare_task
 
-    prepare_task(config, options.data_dir)
+    prepare_task(config, options.data_dir, workers=options.workers)
 
 
 def train(config: Config, options: argparse.Namespace) -> None:
@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         added[task].add_argument(
             "--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS), help="all three without it"
         )
+    added[prepare].add_argument("--workers", type=int, metavar="N", help="processes; one per core without it")
     added[train].add_argument("--fresh", action="store_true", help="delete an earlier run of this name and train anew")
     added[report].add_argument("--name", help="the folder under reports/; the configuration's name without it")
     return parser

@@ -12,12 +12,15 @@ from cxrbench.data.prepare import prepare
 from cxrbench.folders import DATASETS
 
 
-def prepare_task(config: Config, data_dir: Path | None = None, root: Path = DATASETS) -> Path:
+def prepare_task(
+    config: Config, data_dir: Path | None = None, root: Path = DATASETS, workers: int | None = None
+) -> Path:
     """Pack the images of an experiment, or find them packed, and say in one line what there is.
 
     Args:
         data_dir: where the source images are; for NIH images ``CXRBENCH_NIH_DIR`` stands in for it.
         root: the folder of packed data sets.
+        workers: processes; None takes one per core.
 
     Returns:
         The folder of the packed data set.
@@ -27,7 +30,7 @@ def prepare_task(config: Config, data_dir: Path | None = None, root: Path = DATA
     """
     if data_dir is None and config.data.source == "nih" and os.environ.get(ENVIRONMENT):
         data_dir = Path(os.environ[ENVIRONMENT])
-    folder = prepare(config.data, data_dir, root)
+    folder = prepare(config.data, data_dir, root, workers)
     print(_summary(folder))
     return folder
 
