@@ -16,7 +16,7 @@ LOCKS = ROOT / "configs" / "locks"
 ACCELERATOR = "cuda" if shutil.which("nvidia-smi") else "cpu"
 ALL_ENVIRONMENTS = [f"env-{name}" for name in (*BACKENDS, "report")]
 
-nox.needs_version = ">=2024.4.15"
+nox.needs_version = ">=2025.2.9"  # the first with `requires`
 nox.options.sessions = ["compare"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.default_venv_backend = "virtualenv"
@@ -136,9 +136,9 @@ def tests(session: nox.Session) -> None:
         engine = {"KERAS_BACKEND": name, "TF_CPP_MIN_LOG_LEVEL": "2"} if name in BACKENDS else {}
         marked = "engine" if engine else "not engine"
         session.log(f"tests: {name}")
-        session.run(
-            python(session, name), "-m", "pytest", "-q", "-m", marked, *session.posargs, env=engine, external=True
-        )
+        command = [python(session, name), "-m", "pytest", "-q", "-m", marked, *session.posargs]
+        # A part of the tests that was asked for may have none for this environment: pytest's exit code 5.
+        session.run(*command, env=engine, external=True, success_codes=[0, 5] if session.posargs else [0])
 
 
 @nox.session(python=False, requires=["env-report"])

@@ -7,10 +7,11 @@ the others import Keras, which has to be told the backend first.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
-from cxrbench import __version__
+import cxrbench
 from cxrbench.config import Config, load_config
 from cxrbench.errors import CxrbenchError
 from cxrbench.folders import BACKENDS, REPORTS, RUNS
@@ -21,6 +22,7 @@ INTERRUPTED = 130  # the shell's number for a program ended by Ctrl-C
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 for an error that is named, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _interrupt)  # so that what a task started is stopped with it
     try:
         options.run(load_config(options.config, options.set), options)
     except CxrbenchError as error:
@@ -29,7 +31,16 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print(f"\ncxrbench {options.command}: {stop or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:
+        print(f"cxrbench {options.command}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt("terminated")
 
 
 def prepare(config: Config, options: argparse.Namespace) -> None:
@@ -39,13 +50,19 @@ def prepare(config: Config, options: argparse.Namespace) -> None:
     prepare_task(config, options.data_dir, workers=options.workers)
 
 
+def _dataset(config: Config, options: argparse.Namespace) -> Path:
+    """The packed data set that was named, else the one that the configuration asks for, packed if it is not yet."""
+    from cxrbench.tasks.prepare import prepare_task
+
+    return options.dataset or prepare_task(config, options.data_dir)
+
+
 def train(config: Config, options: argparse.Namespace) -> None:
     """train the DCGAN on one backend (prepares first; goes on where it was stopped)"""
     from cxrbench.tasks.engine import choose_backend
-    from cxrbench.tasks.prepare import prepare_task
 
     backend = choose_backend(options.backend)
-    dataset = prepare_task(config, options.data_dir)
+    dataset = _dataset(config, options)
     from cxrbench.tasks.train import train_task
 
     train_task(config, backend, dataset, options.fresh)
@@ -72,9 +89,8 @@ def bench(config: Config, options: argparse.Namespace) -> None:
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """measure the quality of the samples of every backend, beside held-out real images"""
     from cxrbench.tasks.evaluate import evaluate_task
-    from cxrbench.tasks.prepare import prepare_task
 
-    evaluate_task(config, options.backends, prepare_task(config, options.data_dir), RUNS)
+    evaluate_task(config, options.backends, _dataset(config, options), RUNS)
 
 
 def report(config: Config, options: argparse.Namespace) -> None:
@@ -85,8 +101,9 @@ def report(config: Config, options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cxrbench", description=__doc__.splitlines()[0])
-    parser.add_argument("--version", action="version", version=f"cxrbench {__version__}")
+    about = f"{cxrbench.__doc__} Stages, in their order:"
+    parser = argparse.ArgumentParser(prog="python -m cxrbench", description=about)
+    parser.add_argument("--version", action="version", version=f"cxrbench {cxrbench.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     added = {}
     for task in (prepare, train, sample, bench, evaluate, report):
@@ -98,9 +115,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--set", action="append", metavar="KEY=VALUE", help="one setting, such as train.epochs=3; may be repeated"
         )
-    for task in (prepare, train, evaluate):
+        command.add_argument(
+            "--data-dir",
+            type=Path,
+            metavar="DIR",
+            help="the images of the sources nih and folder; tasks that read none take it too, so that one line of "
+            "options serves several",
+        )
+    for task in (train, evaluate):
         added[task].add_argument(
-            "--data-dir", type=Path, metavar="DIR", help="the images of the sources nih and folder"
+            "--dataset", type=Path, metavar="FOLDER", help="what prepare wrote, where the source images are not at hand"
         )
     for task in (train, sample, bench):
         added[task].add_argument(

@@ -19,6 +19,7 @@ from cxrbench.errors import ConfigError
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BASE = "base.toml"
 COMMAND_LINE = "command line"
+FEWEST_TO_EVALUATE = 16  # images per set
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -28,7 +29,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 class Section(BaseModel):
     """Every table of the file: immutable, strict about types, no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -63,7 +64,7 @@ class ModelConfig(Section):
     discriminator_width: Count
     kernel_size: Annotated[int, Field(ge=2)]
     leaky_slope: Share
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    dropout: Annotated[float, Field(ge=0.0, le=0.99)]
     batch_norm_momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
 
     @model_validator(mode="after")
@@ -132,7 +133,7 @@ class BenchConfig(Section):
 class EvaluateConfig(Section):
     """Image quality."""
 
-    count: Annotated[int, Field(ge=16)]
+    count: Annotated[int, Field(ge=FEWEST_TO_EVALUATE)]
     seed: Seed
 
 
@@ -164,7 +165,13 @@ class Config(Section):
                 f"model.generator_width: {self.model.generator_width} cannot be halved "
                 f"{doublings - 1} times on the way to {size}x{size}; use a multiple of {2 ** (doublings - 1)}"
             )
-        training = self.data.count - round(self.data.count * self.data.test_share)
+        testing = round(self.data.count * self.data.test_share)
+        training = self.data.count - testing
+        if self.data.source == "phantom" and testing < FEWEST_TO_EVALUATE:
+            raise ValueError(
+                f"data.test_share: {testing} of data.count = {self.data.count} images would be held out, and evaluate "
+                f"needs {FEWEST_TO_EVALUATE}; raise data.count or data.test_share"
+            )
         if self.data.source == "phantom" and self.train.batch_size > training:
             raise ValueError(
                 f"train.batch_size: {self.train.batch_size} is more than the {training} training images "
@@ -228,6 +235,8 @@ def find_config(path: str | Path) -> Path:
     for candidate in (given, CONFIGS / f"{given}.toml", CONFIGS / given):
         if candidate.is_file():
             return candidate
+    if not CONFIGS.is_dir():
+        raise ConfigError(f"{path}: this installation has no configs/; install a clone: pip install -e .")
     known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.toml")))
     raise ConfigError(f"{path}: there is no such configuration file; configs/ has {known}")
 
@@ -235,6 +244,8 @@ def find_config(path: str | Path) -> Path:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
 

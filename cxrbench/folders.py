@@ -15,6 +15,7 @@ RUNS = Path("runs")
 DATASETS = Path("datasets")
 REPORTS = Path("reports")
 BACKENDS = ("jax", "torch", "tensorflow")
+LOSS_COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "d_skipped")
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,17 @@ class RunFolder:
         return self.path / "samples"
 
     @property
+    def sample_manifest(self) -> Path:
+        """Which checkpoint the samples are of (JSON)."""
+        return self.samples / "samples.json"
+
+    @property
     def sample_images(self) -> Path:
         return self.samples / "images.npy"
 
     @property
     def benchmark(self) -> Path:
-        """Raw pytest-benchmark JSON."""
+        """Speed and memory records, where they were made, and pytest-benchmark's raw values (JSON)."""
         return self.path / "bench.json"
 
     @property
@@ -73,9 +79,16 @@ class RunFolder:
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest, or an error that says which command writes it."""
+        command = f"python -m cxrbench train --config {self.path.parent.name} --backend {self.path.name}"
         if not self.manifest.exists():
-            raise RunError(f"{self.manifest}: no such run; train it first: python -m cxrbench train")
-        return json.loads(self.manifest.read_text(encoding="utf-8"))
+            raise RunError(f"{self.manifest}: no such run; train it first: {command}")
+        try:
+            manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except ValueError:
+            manifest = None
+        if not isinstance(manifest, dict) or "training_fingerprint" not in manifest:
+            raise RunError(f"{self.manifest}: damaged; delete it and go on from the newest checkpoint with: {command}")
+        return manifest
 
 
 def run_folder(config: Config, backend: str, root: Path = RUNS) -> RunFolder:

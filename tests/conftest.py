@@ -1,7 +1,26 @@
 """Tests marked `engine` run once per backend, where Keras is installed; the others need neither."""
 
 import importlib.util
+from pathlib import Path
+
+import pytest
 
 # Their modules import Keras, so they cannot even be collected without it.
-NEED_KERAS = ["gan", "backends", "tasks/test_bench.py", "tasks/test_train.py", "tasks/test_checkpoints.py"]
-collect_ignore = [] if importlib.util.find_spec("keras") else NEED_KERAS
+NEED_KERAS = ("gan", "backends", "tasks/test_bench.py", "tasks/test_train.py", "tasks/test_checkpoints.py")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    if importlib.util.find_spec("keras"):
+        return None
+    place = collection_path.relative_to(Path(__file__).parent)
+    return True if any(place.is_relative_to(name) for name in NEED_KERAS) else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _started_engine(request: pytest.FixtureRequest) -> None:
+    """Settings such as the growth of device memory are refused once an engine has computed anything."""
+    if any(item.get_closest_marker("engine") for item in request.session.items):
+        from cxrbench import backends
+        from cxrbench.config import load_config
+
+        backends.active().configure(load_config("smoke").compute)

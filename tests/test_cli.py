@@ -42,10 +42,27 @@ def test_an_error_is_one_line_and_exit_code_1(tmp_path):
     assert len(failed.stderr.strip().splitlines()) == 1
 
 
+def test_ctrl_c_is_130(monkeypatch, capsys):
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt("stopped after step 3")
+
+    monkeypatch.setattr("cxrbench.tasks.prepare.prepare_task", stopped)
+    assert main(["prepare", "--config", "smoke"]) == 130
+    assert "stopped after step 3" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path):
+    (tmp_path / "datasets").write_text("a file where a folder should be")
+    failed = run("prepare", "--config", "smoke", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert "datasets" in failed.stderr
+
+
 def test_prepare_writes_a_data_set_where_it_is_called(tmp_path):
-    done = run("prepare", "--config", "smoke", "--set", "data.count=20", "--set", "train.batch_size=4", cwd=tmp_path)
+    done = run("prepare", "--config", "smoke", "--set", "data.count=80", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "16 training and 4 test images" in done.stdout
+    assert "64 training and 16 test images" in done.stdout
     assert len(list((tmp_path / "datasets").glob("phantom-32-*/images.npy"))) == 1
 
 
@@ -58,7 +75,8 @@ def test_report_without_runs_says_what_to_do(tmp_path):
 
 def test_backends_that_cannot_be_used_are_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "jax" or None)
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "")  # set, so that what is chosen below is undone
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
     with pytest.raises(ConfigError, match="torch is not installed here; run: .*torch"):
         choose_backend("torch")
     with pytest.raises(ConfigError, match="'theano' is not one of jax, torch, tensorflow"):

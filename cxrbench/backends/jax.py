@@ -28,7 +28,7 @@ def configure(compute: ComputeConfig) -> None:
     set_float(compute.precision)
 
 
-def describe() -> dict[str, str]:
+def describe(calls: int) -> dict[str, str]:
     return {"engine": f"jax {jax.__version__}", "device": device(), "compiled": "XLA, one program per step"}
 
 

@@ -28,7 +28,7 @@ def configure(compute: ComputeConfig) -> None:
     set_float(compute.precision)
 
 
-def describe() -> dict[str, str]:
+def describe(calls: int) -> dict[str, str]:
     compiled = "tf.function, one graph per step; random stream by XLA"
     return {"engine": f"tensorflow {tf.__version__}", "device": device(), "compiled": compiled}
 

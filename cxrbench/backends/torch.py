@@ -31,8 +31,9 @@ def configure(compute: ComputeConfig) -> None:
     set_float(compute.precision)
 
 
-def describe() -> dict[str, str]:
-    compiled = f"make_fx, one graph per step; Inductor from {CALLS_WORTH_COMPILING} steps on"
+def describe(calls: int) -> dict[str, str]:
+    by_inductor = calls >= CALLS_WORTH_COMPILING
+    compiled = "one graph per step by make_fx, " + ("compiled by Inductor" if by_inductor else "run as traced")
     return {"engine": f"torch {torch.__version__}", "device": device(), "compiled": compiled}
 
 

@@ -12,12 +12,22 @@ from typing import Any
 
 import psutil
 
+ROOT = Path(__file__).resolve().parents[2]
+
 PACKAGES = (
     "cxrbench", "keras", "jax", "jaxlib", "torch", "tensorflow", "tensorflow-cpu", "numpy", "scipy",
     "scikit-image", "pillow", "h5py", "ml_dtypes",
 )  # fmt: skip
-# Prefixes of the variables that change numbers or speed.
-FLAGS = ("XLA_", "JAX_", "TF_", "CUDA_", "NVIDIA_TF32", "TORCH", "KERAS_", "OMP_", "MKL_", "OPENBLAS_", "DNNL_", "KMP_")
+# Variables that change numbers or speed, by name: a prefix would also publish what is none of ours.
+FLAGS = (
+    "XLA_FLAGS", "XLA_PYTHON_CLIENT_PREALLOCATE", "XLA_PYTHON_CLIENT_MEM_FRACTION", "JAX_ENABLE_X64",
+    "JAX_DEFAULT_MATMUL_PRECISION", "JAX_PLATFORMS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS",
+    "TF_CUDNN_DETERMINISTIC", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH",
+    "CUDA_VISIBLE_DEVICES", "CUDA_LAUNCH_BLOCKING", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "KERAS_BACKEND", "KERAS_TORCH_DEVICE", "OMP_NUM_THREADS", "OMP_PROC_BIND",
+    "KMP_AFFINITY", "KMP_BLOCKTIME", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE",
+    "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "LD_PRELOAD",
+)  # fmt: skip
 
 
 def machine() -> dict[str, Any]:
@@ -44,20 +54,20 @@ def versions() -> dict[str, str]:
 
 
 def flags() -> dict[str, str]:
-    """Environment variables that change numbers or speed; folders are left out, they do neither."""
-    return {name: value for name, value in sorted(os.environ.items()) if name.startswith(FLAGS) and os.sep not in value}
+    """The environment variables of ``FLAGS`` that are set."""
+    return {name: os.environ[name] for name in FLAGS if name in os.environ}
 
 
-def source_state() -> dict[str, Any]:
-    """``commit`` of this checkout and whether the tree was ``clean``; both None outside of git."""
-    root = Path(__file__).resolve().parents[2]
+def source_state(root: Path = ROOT) -> dict[str, Any]:
+    """``commit`` of the checkout that this code is part of, and whether it was ``clean``; None where it is in none."""
     try:
+        tracked = _output("git", "-C", str(root), "ls-files", "cxrbench/config.py")
         commit = _output("git", "-C", str(root), "rev-parse", "HEAD")
         # Reports are what a run writes, not what it is made of.
-        changes = _output("git", "-C", str(root), "status", "--porcelain", "--untracked-files=no", ":!reports")
+        changes = _output("git", "-C", str(root), "status", "--porcelain", ":!reports")
     except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "clean": None}
-    return {"commit": commit, "clean": not changes}
+        tracked = ""
+    return {"commit": commit, "clean": not changes} if tracked else {"commit": None, "clean": None}
 
 
 def _cpu_model() -> str:

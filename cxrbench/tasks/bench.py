@@ -12,6 +12,7 @@ from typing import Any
 from cxrbench.config import Config
 from cxrbench.errors import RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
+from cxrbench.measure import machine
 from cxrbench.measure.statistics import median_interval
 
 Interval = tuple[float | None, float | None]
@@ -32,6 +33,7 @@ def bench_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
         raise RunError(f"{BENCHMARKS}: the benchmark files are missing; run from a clone of the repository")
     run = run_folder(config, backend, runs)
     shutil.rmtree(run.compile_cache, ignore_errors=True)
+    run.benchmark.unlink(missing_ok=True)  # a failed benchmark must not leave an older one to be reported
     run.path.mkdir(parents=True, exist_ok=True)
     experiment, raw_file = run.path / "bench-experiment.json", run.path / "bench-raw.json"
     experiment.write_text(config.model_dump_json(), encoding="utf-8")
@@ -42,8 +44,23 @@ def bench_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
         raise RunError(f"bench {backend}: {' '.join(command)} failed; its output is above")
     raw = json.loads(raw_file.read_text(encoding="utf-8"))
     raw.pop("machine_info", None)  # host name and user: run.json says what counts
-    records, missing = _records(config, backend, {entry["name"]: entry for entry in raw["benchmarks"]})
-    write_json(run.benchmark, {"records": records, "not_measured": missing, "pytest_benchmark": raw})
+    measured = {entry["name"]: entry for entry in raw["benchmarks"]}
+    records, missing = _records(config, backend, measured)
+    write_json(
+        run.benchmark,
+        {
+            "training_fingerprint": config.training_fingerprint,
+            "config": config.model_dump(mode="json"),
+            **machine.source_state(),
+            "versions": machine.versions(),
+            "machine": machine.machine(),
+            "environment": machine.flags(),
+            "engine": measured["test_step"]["extra_info"]["engine"],
+            "records": records,
+            "not_measured": missing,
+            "pytest_benchmark": raw,
+        },
+    )
     experiment.unlink()
     raw_file.unlink()
     return run

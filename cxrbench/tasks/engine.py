@@ -10,6 +10,7 @@ from types import ModuleType
 from cxrbench.config import Config
 from cxrbench.errors import ConfigError
 from cxrbench.folders import BACKENDS
+from cxrbench.measure import machine
 
 
 def choose_backend(asked: str | None) -> str:
@@ -18,7 +19,7 @@ def choose_backend(asked: str | None) -> str:
     Raises:
         ConfigError: it is unknown, not installed, or left open.
     """
-    name = asked or os.environ.get("KERAS_BACKEND")
+    name = asked or os.environ.get("KERAS_BACKEND") or None
     installed = [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
     if name is None and len(installed) == 1:
         name = installed[0]
@@ -45,4 +46,7 @@ def start_backend(config: Config, compile_cache: Path) -> ModuleType:
 
     engine = backends.active()
     engine.configure(config.compute)
+    gpu = machine.machine()["gpu"]
+    if gpu and config.compute.device == "auto" and engine.device() == "cpu":
+        print(f"warning: this machine has a {gpu}, but {os.environ['KERAS_BACKEND']} sees none and uses the CPU")
     return engine

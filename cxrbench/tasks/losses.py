@@ -13,11 +13,12 @@ from typing import Any
 from keras import ops
 
 from cxrbench.errors import RunError
-from cxrbench.folders import write_atomically
+from cxrbench.folders import LOSS_COLUMNS, write_atomically
 from cxrbench.gan.step import METRICS
 
 FETCH_SECONDS = 1.0  # between two waits for the device: rare enough to cost nothing, often enough to look at
-COLUMNS = ("step", "epoch", *METRICS)
+
+assert LOSS_COLUMNS[2:] == METRICS  # the file's columns are what the step returns
 
 
 class LossLog:
@@ -65,7 +66,7 @@ def open_loss_log(file: Path, first_step: int, steps_per_epoch: int) -> Iterator
     if file.exists() and first_step:
         with file.open(newline="", encoding="utf-8") as stream:
             rows = [row for row in csv.reader(stream) if row and row[0].isdigit() and int(row[0]) < first_step]
-    lines = [",".join(row) for row in [list(COLUMNS), *rows]]
+    lines = [",".join(row) for row in [list(LOSS_COLUMNS), *rows]]
     write_atomically(file, "\n".join(lines) + "\n")
     log = LossLog(file, steps_per_epoch)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -11,7 +12,7 @@ from tqdm import tqdm
 
 from cxrbench.config import Config
 from cxrbench.errors import RunError
-from cxrbench.folders import RUNS, RunFolder, run_folder
+from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.pictures import grid, save_png
@@ -49,12 +50,19 @@ def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
         ops.convert_to_numpy(draw(engine.to_device(np.int32(number))))[..., 0]
         for number in tqdm(numbers, desc=f"sample {backend}", unit="batch", dynamic_ncols=True)
     ]
-    _write(run, np.concatenate(drawn)[:count])
+    source = {
+        "step": checkpoint.step,
+        "checkpoint_sha256": checkpoint.sha256,
+        "training_fingerprint": checkpoint.training_fingerprint,
+        "seed": config.sample.seed,
+        "count": count,
+    }
+    _write(run, np.concatenate(drawn)[:count], source)
     print(f"{run.samples}: {count} synthetic images of step {checkpoint.step}")
     return run
 
 
-def _write(run: RunFolder, images: np.ndarray) -> None:
+def _write(run: RunFolder, images: np.ndarray, source: dict[str, Any]) -> None:
     """Write beside the old samples, then change places: an interrupted run never mixes two sets."""
     partial = run.samples.with_name("samples.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -63,5 +71,6 @@ def _write(run: RunFolder, images: np.ndarray) -> None:
     save_png(grid(images[:GRID_IMAGES]), partial / "grid.png")
     for index, image in enumerate(tqdm(images, desc="write", unit="image", leave=False, dynamic_ncols=True)):
         save_png(image, partial / "png" / f"{index:06d}.png")
+    write_json(partial / run.sample_manifest.name, source)
     shutil.rmtree(run.samples, ignore_errors=True)
     partial.rename(run.samples)

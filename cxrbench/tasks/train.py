@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -17,7 +18,7 @@ from keras import ops
 from tqdm import tqdm
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset, batches
+from cxrbench.data.batches import Dataset, batch_indices, batches
 from cxrbench.errors import RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.gan.dcgan import DCGAN, build_sampler
@@ -40,14 +41,17 @@ def train_task(config: Config, backend: str, dataset_folder: Path, fresh: bool =
         fresh: delete an earlier run of this name and backend first.
 
     Raises:
+        DataError: the data set is damaged, or smaller than a batch.
         RunError: the folder holds a run of other settings or data, or a loss is not finite.
     """
     run = run_folder(config, backend, runs)
-    if fresh:
-        _remove_training(run)
     dataset = Dataset.open(dataset_folder)
-    _refuse_other_experiment(run, config, dataset)
+    dataset.verify()
+    batch_indices(config.train.seed, 0, len(dataset.train), config.train.batch_size)  # refuses too few images
     engine = start_backend(config, run.compile_cache)
+    if fresh:  # only now, when nothing can refuse the new run any more
+        _remove_training(run)
+    _refuse_other_experiment(run, config, dataset)
     Training(config, backend, engine, dataset, run).run()
     return run
 
@@ -74,15 +78,22 @@ class Training:
         if first >= self.total_steps:
             print(f"{self.run_folder.path}: already trained for {first} steps; --fresh trains anew, "
                   "a larger train.epochs goes on")  # fmt: skip
+            self._finish(first)
             return
         self._write_manifest("running", first)
         with stop_request() as stopped:
             done = self._steps(first, stopped)
-        finished = done == self.total_steps
-        self._write_manifest("finished" if finished else "stopped", done)
-        if not finished:
+        if done < self.total_steps:
+            self._write_manifest("stopped", done)
             raise KeyboardInterrupt(f"stopped after step {done}; the same command goes on from there")
-        self.gan.generator.save(self.run_folder.generator)
+        self._finish(done)
+
+    def _finish(self, done: int) -> None:
+        """What a finished run has beside its checkpoints; also when a kill came between the two."""
+        partial = self.run_folder.generator.with_name("partial.keras")
+        self.gan.generator.save(partial)
+        os.replace(partial, self.run_folder.generator)
+        self._write_manifest("finished", done)
 
     def _steps(self, first: int, stopped: Callable[[], bool]) -> int:
         """Train from step ``first`` on; returns the number of steps that are done and saved."""
@@ -139,7 +150,12 @@ class Training:
 
     def _save(self, done: int) -> None:
         identity = (self.config.training_fingerprint, self.dataset.fingerprint, self.backend)
-        save_checkpoint(self.run_folder.checkpoints, self.gan, done, *identity)
+        try:
+            save_checkpoint(self.run_folder.checkpoints, self.gan, done, *identity)
+        except RunError:
+            self._write_manifest("failed", done)
+            raise
+        self._write_manifest("running", done)  # a killed run says how far it is saved
         prune_checkpoints(self.run_folder.checkpoints, self.config.train.keep_checkpoints)
 
     def _restore(self) -> int:
@@ -150,8 +166,9 @@ class Training:
         if checkpoint is None:
             return 0
         load_checkpoint(self.run_folder.checkpoints, checkpoint, self.gan, self.config.training_fingerprint)
-        earlier = self.run_folder.read_manifest()
-        self.seconds, self.started = earlier["train_seconds"], earlier["started"]
+        if self.run_folder.manifest.exists():
+            earlier = self.run_folder.read_manifest()
+            self.seconds, self.started = earlier["train_seconds"], earlier["started"]
         print(f"{self.run_folder.path}: going on after step {checkpoint.step}")
         return checkpoint.step
 
@@ -173,7 +190,7 @@ class Training:
                 "versions": machine.versions(),
                 "machine": machine.machine(),
                 "environment": machine.flags(),
-                "engine": self.engine.describe(),
+                "engine": self.engine.describe(self.total_steps),
                 "device": self.engine.device(),
                 "precision": config.compute.precision,
                 "seeds": {"train": config.train.seed, "sample": config.sample.seed, "data": config.data.seed},
@@ -224,8 +241,8 @@ def _refuse_other_experiment(run: RunFolder, config: Config, dataset: Dataset) -
     earlier = run.read_manifest()
     ours = {"training_fingerprint": config.training_fingerprint, "data_fingerprint": dataset.fingerprint}
     for key, value in ours.items():
-        if earlier[key] != value:
+        if earlier.get(key) != value:
             raise RunError(
-                f"{run.path}: holds a run with another {key} ({earlier[key]}, not {value}); "
+                f"{run.path}: holds a run with another {key} ({earlier.get(key)}, not {value}); "
                 "pass --fresh to replace it, or --set name=another to keep both"
             )

@@ -89,9 +89,31 @@ def test_a_gpu_that_is_not_there_is_refused_by_its_key():
         engine.configure(small_config("compute.device=gpu").compute)
 
 
+@pytest.mark.parametrize("tf32", [True, False])
+def test_tf32_is_set_and_not_left_to_the_engine(tf32):
+    engine = backends.active()
+    engine.configure(small_config(f"compute.tf32={str(tf32).lower()}").compute)
+    try:
+        if engine.__name__.endswith("jax"):
+            import jax
+
+            setting = jax.config.jax_default_matmul_precision == "tensorfloat32"
+        elif engine.__name__.endswith("torch"):
+            import torch
+
+            setting = torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32
+        else:
+            import tensorflow as tf
+
+            setting = tf.config.experimental.tensor_float_32_execution_enabled()
+        assert setting == tf32
+    finally:
+        engine.configure(small_config().compute)
+
+
 def test_describe_names_engine_and_device():
     engine = backends.active()
-    described = engine.describe()
+    described = engine.describe(10)
     assert described["engine"].startswith(keras.backend.backend())
     assert described["device"] == engine.device()
     assert inspect.getdoc(engine)

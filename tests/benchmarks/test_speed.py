@@ -23,7 +23,7 @@ def test_step(benchmark, bench):
     benchmark.extra_info |= {
         "steps": settings.steps_per_round,
         "device": bench.engine.device(),
-        "engine": bench.engine.describe(),
+        "engine": bench.engine.describe(settings.assumed_steps),
         "peak_host_memory": peak_host_memory(),
         "peak_device_memory": bench.engine.memory(),
     }

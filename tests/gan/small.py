@@ -12,7 +12,8 @@ from cxrbench.gan.step import build_step
 SMALL = [
     "name=small",
     "data.image_size=16",
-    "data.count=40",
+    "data.count=48",
+    "data.test_share=0.3334",  # 16 held out, 32 to train with
     "model.base_size=4",
     "model.generator_width=8",
     "model.discriminator_width=4",

@@ -1,14 +1,17 @@
 """The benchmark task: records that follow from the raw times, and what was not measured with its reason."""
 
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
 from cxrbench.errors import RunError
+from cxrbench.folders import run_folder
 from cxrbench.report.results import Benchmark, read
 from cxrbench.tasks import bench
+from tests.benchmarks.conftest import Bench
 from tests.gan.small import small_config
 
 pytestmark = pytest.mark.engine
@@ -49,6 +52,43 @@ def test_device_memory_is_measured_or_the_reason_is_said(folder):
     assert ("peak_device_memory" in measured) != ("peak_device_memory" in missing)
     if missing:
         assert "CPU" in missing["peak_device_memory"]
+
+
+def test_it_says_what_was_measured_and_where(folder):
+    said = json.loads(folder.benchmark.read_text(encoding="utf-8"))
+    assert said["training_fingerprint"] == small_config().training_fingerprint
+    assert said["versions"]["keras"] == keras.__version__
+    assert said["machine"]["cores"] >= 1
+    assert said["engine"]["engine"].startswith(keras.backend.backend())
+
+
+def test_every_block_waits_for_its_last_step(tmp_path):
+    driver = Bench(small_config(), tmp_path)
+    waited, engine = [], driver.engine
+    driver.engine = SimpleNamespace(to_device=engine.to_device, synchronize=waited.append)
+    last_step, last_images = driver.train(3), driver.sample(2)
+    assert len(waited) == 2
+    assert waited[0] is last_step
+    assert waited[1] is last_images
+
+
+def test_the_first_step_is_a_cold_one_and_a_failure_leaves_no_older_result(tmp_path, monkeypatch):
+    run = run_folder(small_config(), keras.backend.backend(), tmp_path)
+    left = run.compile_cache / "left.from.before"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    run.benchmark.write_text("{}")
+    seen = []
+
+    def fail(*arguments, **options):
+        seen.append(left.exists())
+        return SimpleNamespace(returncode=1)
+
+    monkeypatch.setattr(bench.subprocess, "run", fail)
+    with pytest.raises(RunError, match="failed"):
+        bench.bench_task(small_config(), keras.backend.backend(), tmp_path)
+    assert seen == [False]
+    assert not run.benchmark.exists()
 
 
 def test_the_host_name_is_not_published(folder):

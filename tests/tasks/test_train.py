@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -9,9 +10,15 @@ import pytest
 from keras import ops
 from PIL import Image
 
-from cxrbench.errors import RunError
-from cxrbench.tasks.checkpoints import newest_checkpoint
-from cxrbench.tasks.losses import COLUMNS, LossLog
+from cxrbench import backends
+from cxrbench.data.batches import batches
+from cxrbench.errors import DataError, RunError
+from cxrbench.folders import LOSS_COLUMNS
+from cxrbench.gan.dcgan import DCGAN, build_sampler
+from cxrbench.gan.randomness import Purpose
+from cxrbench.tasks import train
+from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint
+from cxrbench.tasks.losses import LossLog
 from cxrbench.tasks.prepare import prepare_task
 from cxrbench.tasks.sample import sample_task
 from cxrbench.tasks.train import train_task
@@ -66,7 +73,7 @@ def stop_after(monkeypatch, step, number=signal.SIGINT):
 
 def test_a_run_leaves_losses_grids_checkpoints_and_its_manifest(run, backend):
     losses = rows(run)
-    assert tuple(losses[0]) == COLUMNS
+    assert tuple(losses[0]) == LOSS_COLUMNS
     assert [int(row["step"]) for row in losses] == list(range(STEPS))
     assert losses[-1]["epoch"] == str(EPOCHS - 1)
     assert sorted(file.name for file in run.grids.iterdir()) == [f"epoch-{epoch:05d}.png" for epoch in (1, 2, 3)]
@@ -83,6 +90,31 @@ def test_a_run_leaves_losses_grids_checkpoints_and_its_manifest(run, backend):
     assert manifest["config_fingerprint"] == config().fingerprint
     assert manifest["versions"]["keras"]
     assert manifest["train_seconds"] > 0
+
+
+def test_checkpoints_and_grids_come_at_the_set_epochs_from_fixed_latents(backend, dataset, tmp_path):
+    settings = ["train.epochs=5", "train.grid_every=2", "train.checkpoint_every=4", "train.keep_checkpoints=9"]
+    run = train_task(config(*settings), backend, dataset, runs=tmp_path)
+    assert sorted(file.name for file in run.grids.iterdir()) == [f"epoch-{epoch:05d}.png" for epoch in (2, 4, 5)]
+    assert [int(file.name[5:13]) for file in sorted(run.checkpoints.glob("*.h5"))] == [32, 40]
+
+    gan = DCGAN(config())
+    load_checkpoint(run.checkpoints, newest_checkpoint(run.checkpoints)[0], gan, config().training_fingerprint)
+    draw = build_sampler(gan, config(), 36, config().train.seed, Purpose.GRID)
+    expected = ops.convert_to_numpy(draw(backends.active().to_device(np.int32(0))))[..., 0]
+    with Image.open(run.grids / "epoch-00005.png") as picture:
+        shown = np.asarray(picture).astype(int)
+    for index in (0, 7, 35):
+        top, left = index // 6 * 18, index % 6 * 18
+        assert np.abs(shown[top : top + 16, left : left + 16] - expected[index]).max() <= 1
+
+
+def test_the_order_of_images_follows_the_training_seed(backend, dataset, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(train, "batches", lambda *arguments: asked.append(arguments[1:]) or batches(*arguments))
+    train_task(config("train.seed=11", "train.epochs=1"), backend, dataset, runs=tmp_path)
+    train_task(config("train.seed=11", "train.epochs=2"), backend, dataset, runs=tmp_path)
+    assert asked == [(4, 11, 0), (4, 11, 8)]
 
 
 def test_the_generator_can_be_loaded_by_keras_alone(run):
@@ -138,8 +170,6 @@ def weights(file):
 
 
 def test_a_finished_run_is_kept_and_more_epochs_go_on(run, backend, dataset, tmp_path, capsys):
-    import shutil
-
     shutil.copytree(run.path, tmp_path / "small" / backend)
     train_task(config(), backend, dataset, runs=tmp_path)
     assert "already trained for 24 steps" in capsys.readouterr().out
@@ -160,6 +190,55 @@ def test_fresh_replaces_a_run(run, backend, dataset, tmp_path):
     second = train_task(config("train.epochs=1"), backend, dataset, fresh=True, runs=tmp_path)
     assert first.path == second.path
     assert rows(second) == rows(run)[:8]
+
+
+def test_fresh_keeps_the_old_run_where_the_new_one_is_refused(run, backend, dataset, tmp_path):
+    shutil.copytree(run.path, tmp_path / "small" / backend)
+    larger = config("data.source=folder", "train.batch_size=33")
+    with pytest.raises(DataError, match=r"batch_size.*33.*32"):
+        train_task(larger, backend, dataset, fresh=True, runs=tmp_path)
+    assert newest_checkpoint(tmp_path / "small" / backend / "checkpoints")[0].step == STEPS
+
+
+def test_a_changed_data_set_is_refused(backend, dataset, tmp_path):
+    changed = tmp_path / dataset.name
+    shutil.copytree(dataset, changed)
+    images = np.load(changed / "images.npy", mmap_mode="r+")
+    images[3, 2, 1] ^= 1
+    images.flush()
+    with pytest.raises(DataError, match=r"images\.npy.*SHA-256"):
+        train_task(config(), backend, changed, runs=tmp_path)
+
+
+def test_a_kill_between_the_last_checkpoint_and_the_end_is_mended(run, backend, dataset, tmp_path):
+    folder = tmp_path / "small" / backend
+    shutil.copytree(run.path, folder)
+    (folder / "generator.keras").unlink()
+    manifest = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(manifest | {"status": "running"}))
+    mended = train_task(config("sample.count=7"), backend, dataset, runs=tmp_path)
+    assert mended.generator.exists()
+    assert mended.read_manifest()["status"] == "finished"
+    assert mended.read_manifest()["config"]["sample"]["count"] == 7
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]"])
+def test_a_damaged_manifest_is_named_and_the_way_out_works(run, backend, dataset, tmp_path, text):
+    folder = tmp_path / "small" / backend
+    shutil.copytree(run.path, folder)
+    (folder / "run.json").write_text(text)
+    with pytest.raises(RunError, match=r"run\.json: damaged; delete it"):
+        train_task(config(), backend, dataset, runs=tmp_path)
+    (folder / "run.json").unlink()
+    assert train_task(config(), backend, dataset, runs=tmp_path).read_manifest()["steps"] == STEPS
+
+
+def test_samples_say_which_checkpoint_they_are_of(run):
+    said = json.loads(run.sample_manifest.read_text())
+    checkpoint = newest_checkpoint(run.checkpoints)[0]
+    assert said["step"] == STEPS
+    assert said["checkpoint_sha256"] == checkpoint.sha256
+    assert said["count"] == len(np.load(run.sample_images))
 
 
 def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(backend, dataset, tmp_path, monkeypatch):
