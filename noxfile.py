@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import nox
@@ -13,7 +14,15 @@ import nox
 BACKENDS = ("jax", "torch", "tensorflow")
 ROOT = Path(__file__).parent
 LOCKS = ROOT / "configs" / "locks"
-ACCELERATOR = "cuda" if shutil.which("nvidia-smi") else "cpu"
+
+
+def has_gpu() -> bool:
+    """Whether NVIDIA's tool is here and lists a GPU; the tool alone may stand on a machine without one."""
+    tool = shutil.which("nvidia-smi")
+    return bool(tool) and "GPU" in subprocess.run([tool, "-L"], capture_output=True, text=True, check=False).stdout
+
+
+ACCELERATOR = "cuda" if has_gpu() else "cpu"
 ALL_ENVIRONMENTS = [f"env-{name}" for name in (*BACKENDS, "report")]
 
 nox.needs_version = ">=2025.2.9"  # the first with `requires`
@@ -33,7 +42,9 @@ def cxrbench(session: nox.Session, environment: str, *arguments: str) -> None:
     """Run one command of cxrbench in an environment, on the backend of that name."""
     session.chdir(ROOT)
     backend = {"KERAS_BACKEND": environment} if environment in BACKENDS else {}
-    session.run(python(session, environment), "-m", "cxrbench", *arguments, env=backend, external=True)
+    command = [python(session, environment), "-m", "cxrbench", *arguments]
+    # After Ctrl-C a task is given the time to save what it has; nox would kill it within half a second.
+    session.run(*command, env=backend, external=True, interrupt_timeout=None, terminate_timeout=None)
 
 
 def install(session: nox.Session, name: str) -> None:

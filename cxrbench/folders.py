@@ -40,7 +40,7 @@ class RunFolder:
 
     @property
     def generator(self) -> Path:
-        """The trained generator alone, for ``keras.models.load_model``."""
+        """The trained generator alone: ``keras.models.load_model`` reads it after ``import cxrbench.gan.layers``."""
         return self.path / "generator.keras"
 
     @property
@@ -79,7 +79,7 @@ class RunFolder:
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest, or an error that says which command writes it."""
-        command = f"python -m cxrbench train --config {self.path.parent.name} --backend {self.path.name}"
+        command = f"python -m cxrbench train --backend {self.path.name}, with the options of this run"
         if not self.manifest.exists():
             raise RunError(f"{self.manifest}: no such run; train it first: {command}")
         try:

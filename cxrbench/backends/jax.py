@@ -29,7 +29,10 @@ def configure(compute: ComputeConfig) -> None:
 
 
 def describe(calls: int) -> dict[str, str]:
-    return {"engine": f"jax {jax.__version__}", "device": device(), "compiled": "XLA, one program per step"}
+    compiled = "one XLA program per step"
+    if device() == "cpu":
+        compiled += "; transposed convolutions by output phases"
+    return {"engine": f"jax {jax.__version__}", "device": device(), "compiled": compiled}
 
 
 def device() -> str:

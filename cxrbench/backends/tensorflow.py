@@ -29,7 +29,7 @@ def configure(compute: ComputeConfig) -> None:
 
 
 def describe(calls: int) -> dict[str, str]:
-    compiled = "tf.function, one graph per step; random stream by XLA"
+    compiled = "one graph per step by tf.function; random stream by XLA"
     return {"engine": f"tensorflow {tf.__version__}", "device": device(), "compiled": compiled}
 
 

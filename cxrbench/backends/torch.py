@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sysconfig
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 import torch
+from keras.src.backend.common import global_state
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from cxrbench.backends.precision import set_float
@@ -24,16 +29,15 @@ CALLS_WORTH_COMPILING = 200
 def configure(compute: ComputeConfig) -> None:
     if compute.device == "gpu" and not torch.cuda.is_available():
         raise RunError('compute.device: "gpu" cannot be used by PyTorch here: no CUDA device is available')
-    if compute.device != "auto":
-        keras.device({"cpu": "cpu", "gpu": "cuda"}[compute.device]).__enter__()
+    wanted = "cuda" if compute.device != "cpu" and torch.cuda.is_available() else "cpu"
+    global_state.set_global_attribute("torch_device", wanted)  # `keras.device` lasts for a block only
     torch.backends.cuda.matmul.allow_tf32 = compute.tf32
     torch.backends.cudnn.allow_tf32 = compute.tf32
     set_float(compute.precision)
 
 
 def describe(calls: int) -> dict[str, str]:
-    by_inductor = calls >= CALLS_WORTH_COMPILING
-    compiled = "one graph per step by make_fx, " + ("compiled by Inductor" if by_inductor else "run as traced")
+    compiled = "one graph per step by make_fx, " + ("compiled by Inductor" if _by_inductor(calls) else "run as traced")
     return {"engine": f"torch {torch.__version__}", "device": device(), "compiled": compiled}
 
 
@@ -85,7 +89,7 @@ def compile(function: Callable[..., Any], variables: Variables, calls: int) -> C
         with torch.no_grad():
             if graph is None:
                 graph = make_fx(pure)([value.clone() for value in values], *inputs)
-                if calls >= CALLS_WORTH_COMPILING:
+                if _by_inductor(calls):
                     graph = torch.compile(graph, dynamic=False, fullgraph=True)
             return graph(values, *inputs)
 
@@ -103,3 +107,10 @@ def synchronize(tensor: Tensor) -> None:
 
 def memory() -> int | None:
     return torch.cuda.max_memory_allocated() if device() == "gpu" else None
+
+
+def _by_inductor(calls: int) -> bool:
+    """Inductor writes C++ (or Triton, which needs a C compiler too), so it must be able to compile it."""
+    compiler = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
+    headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    return calls >= CALLS_WORTH_COMPILING and bool(compiler) and headers.exists()

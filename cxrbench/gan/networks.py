@@ -15,6 +15,7 @@ from cxrbench.gan.randomness import MASK_LEVELS
 
 Tensor = Any
 INITIAL_DEVIATION = 0.02  # DCGAN paper
+HALVE: dict[str, Any] = {"strides": 2, "padding": "same", "data_format": "channels_last"}
 
 
 def build_generator(model: ModelConfig, image_size: int, form_for: FormFor) -> keras.Model:
@@ -60,8 +61,7 @@ class Discriminator(keras.Model):
         }
         halvings = round(math.log2(image_size / base_size))
         self.convolutions = [
-            layers.Conv2D(width * 2**level, kernel_size, strides=2, padding="same", name=f"down_{level}")
-            for level in range(halvings)
+            layers.Conv2D(width * 2**level, kernel_size, name=f"down_{level}", **HALVE) for level in range(halvings)
         ]
         self.slope = slope
         self.dropout = MaskedDropout(dropped)
@@ -105,13 +105,14 @@ def build_discriminator(model: ModelConfig, image_size: int) -> Discriminator:
     return network
 
 
-def draw_initial_weights(network: keras.Model, seed: int) -> None:
+def draw_initial_weights(network: keras.Model, seed: int, which: int) -> None:
     """Set kernels to N(0, 0.02), BatchNorm scales to N(1, 0.02) and the rest to zero, as DCGAN does.
 
     NumPy draws them, so that every backend starts from the same bits; the backends' own initializers
     give different weights from the same seed.
     """
-    generator = np.random.Generator(np.random.Philox(seed))
+    # Mixed, not added: else one network of a seed would share its numbers with the other of the next seed.
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, which])))
     for variable in network.trainable_variables:
         kind = variable.path.rsplit("/", 1)[-1]
         mean, deviation = {"kernel": (0.0, INITIAL_DEVIATION), "gamma": (1.0, INITIAL_DEVIATION)}.get(kind, (0.0, 0.0))

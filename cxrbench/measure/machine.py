@@ -26,7 +26,7 @@ FLAGS = (
     "CUDA_VISIBLE_DEVICES", "CUDA_LAUNCH_BLOCKING", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "KERAS_BACKEND", "KERAS_TORCH_DEVICE", "OMP_NUM_THREADS", "OMP_PROC_BIND",
     "KMP_AFFINITY", "KMP_BLOCKTIME", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE",
-    "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "LD_PRELOAD",
+    "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_",
 )  # fmt: skip
 
 
@@ -54,8 +54,9 @@ def versions() -> dict[str, str]:
 
 
 def flags() -> dict[str, str]:
-    """The environment variables of ``FLAGS`` that are set."""
-    return {name: os.environ[name] for name in FLAGS if name in os.environ}
+    """The environment variables of ``FLAGS`` that are set, without the words that hold a path of this machine."""
+    found = {name: os.environ[name].split() for name in FLAGS if name in os.environ}
+    return {name: " ".join(word for word in words if os.sep not in word) for name, words in found.items()}
 
 
 def source_state(root: Path = ROOT) -> dict[str, Any]:

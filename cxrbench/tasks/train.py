@@ -78,7 +78,8 @@ class Training:
         if first >= self.total_steps:
             print(f"{self.run_folder.path}: already trained for {first} steps; --fresh trains anew, "
                   "a larger train.epochs goes on")  # fmt: skip
-            self._finish(first)
+            if not self.run_folder.generator.exists() or self.run_folder.read_manifest()["status"] != "finished":
+                self._finish(first)  # a kill came between the last checkpoint and the end
             return
         self._write_manifest("running", first)
         with stop_request() as stopped:
@@ -89,7 +90,7 @@ class Training:
         self._finish(done)
 
     def _finish(self, done: int) -> None:
-        """What a finished run has beside its checkpoints; also when a kill came between the two."""
+        """What a finished run has beside its checkpoints."""
         partial = self.run_folder.generator.with_name("partial.keras")
         self.gan.generator.save(partial)
         os.replace(partial, self.run_folder.generator)
@@ -131,10 +132,11 @@ class Training:
             log.fetch()
         except RunError as error:
             self._write_manifest("failed", step)
-            kept = sorted(file.name for file in self.run_folder.checkpoints.glob("*.weights.h5"))
+            good, _ = newest_checkpoint(self.run_folder.checkpoints)
             raise RunError(
                 f"{self.run_folder.path}: {error}; the run is stopped. Last good checkpoint: "
-                f"{kept[-1] if kept else 'none yet'}. Lower optimizer.learning_rate, and pass --fresh to train anew"
+                f"{good.file_name if good else 'none yet'}. "
+                "Lower optimizer.learning_rate, and pass --fresh to train anew"
             ) from None
 
     def _show(self, bar: tqdm, done: int, latest: dict[str, float]) -> None:

@@ -111,6 +111,20 @@ def test_tf32_is_set_and_not_left_to_the_engine(tf32):
         engine.configure(small_config().compute)
 
 
+def test_the_cpu_can_be_asked_for_and_lasts():
+    engine = backends.active()
+    engine.configure(small_config("compute.device=cpu").compute)
+    assert engine.device() == "cpu"
+    if engine.__name__.endswith("torch"):
+        from keras.src.backend.common import global_state
+
+        assert global_state.get_global_attribute("torch_device") == "cpu"
+    elif engine.__name__.endswith("jax"):
+        import jax
+
+        assert jax.config.jax_default_device.platform == "cpu"
+
+
 def test_describe_names_engine_and_device():
     engine = backends.active()
     described = engine.describe(10)

@@ -4,6 +4,8 @@ import csv
 import json
 import shutil
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from cxrbench.errors import DataError, RunError
 from cxrbench.folders import LOSS_COLUMNS
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
+from cxrbench.gan.step import METRICS
 from cxrbench.tasks import train
 from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint
 from cxrbench.tasks.losses import LossLog
@@ -117,13 +120,15 @@ def test_the_order_of_images_follows_the_training_seed(backend, dataset, tmp_pat
     assert asked == [(4, 11, 0), (4, 11, 8)]
 
 
-def test_the_generator_can_be_loaded_by_keras_alone(run):
-    import keras
-
-    generator = keras.models.load_model(run.generator)
-    images = ops.convert_to_numpy(generator(np.zeros((2, 6), dtype="float32"), training=False))
-    assert images.shape == (2, 16, 16, 1)
-    assert np.abs(images).max() <= 1
+def test_the_generator_can_be_loaded_in_another_process(run):
+    script = (
+        "import sys, numpy, keras, cxrbench.gan.layers\n"
+        "generator = keras.models.load_model(sys.argv[1])\n"
+        "print(generator(numpy.zeros((2, 6), dtype='float32'), training=False).shape)"
+    )
+    command = [sys.executable, "-c", script, str(run.generator)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "2, 16, 16, 1" in shown
 
 
 def test_samples_are_seeded_and_the_files_agree(run, backend):
@@ -216,10 +221,22 @@ def test_a_kill_between_the_last_checkpoint_and_the_end_is_mended(run, backend, 
     (folder / "generator.keras").unlink()
     manifest = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(manifest | {"status": "running"}))
-    mended = train_task(config("sample.count=7"), backend, dataset, runs=tmp_path)
+    mended = train_task(config(), backend, dataset, runs=tmp_path)
     assert mended.generator.exists()
     assert mended.read_manifest()["status"] == "finished"
-    assert mended.read_manifest()["config"]["sample"]["count"] == 7
+
+
+def test_a_finished_run_keeps_the_record_of_what_made_it(run, backend, dataset, tmp_path):
+    folder = tmp_path / "small" / backend
+    shutil.copytree(run.path, folder)
+    manifest = json.loads((folder / "run.json").read_text()) | {"commit": "of an earlier day"}
+    (folder / "run.json").write_text(json.dumps(manifest))
+    train_task(config("sample.count=7"), backend, dataset, runs=tmp_path)
+    assert json.loads((folder / "run.json").read_text()) == manifest
+
+
+def test_the_columns_are_what_the_step_returns():
+    assert ("step", "epoch", *METRICS) == LOSS_COLUMNS
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]"])
