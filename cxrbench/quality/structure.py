@@ -33,7 +33,7 @@ def pairwise_ssim(images: Images, other: Images, seed: int) -> Measured:
 
 
 def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """SSIM of two (H, W) uint8 images, H and W at least 11: the published settings, equal to TensorFlow's to 6e-6.
+    """SSIM of two (H, W) uint8 images, H and W at least 11: with the settings of the publication.
 
     Source: Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity".
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.config import Config
-from cxrbench.folders import RunFolder, run_folder
-from cxrbench.report.reproduce import commands
+from cxrbench.config import Config, fingerprint
+from cxrbench.folders import LOSS_COLUMNS, RunFolder, run_folder
+from cxrbench.report.reproduce import instructions
 from cxrbench.report.results import (
     REAL,
     Benchmark,
@@ -25,21 +26,22 @@ from cxrbench.report.results import (
     Results,
     Run,
     RunManifest,
+    SampleManifest,
+    Timing,
     read,
 )
-
-LOSS_COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "d_skipped")
 
 
 @dataclass(frozen=True)
 class Side:
-    """What one backend left behind; a stage that did not run is None."""
+    """What one backend left behind; a stage that did not run, or whose results are outdated, is None."""
 
     backend: str
     folder: RunFolder
     run: RunManifest | None
     benchmark: Benchmark | None
     evaluation: Evaluation | None
+    outdated: str | None
     losses: NDArray[Any] | None
     grid: Path | None
 
@@ -86,30 +88,64 @@ def read_losses(path: Path) -> NDArray[Any]:
         raise ReportError(f"{path}: damaged ({error}); train again") from None
 
 
-def _read_side(backend: str, folder: RunFolder) -> Side:
-    def optional(path: Path, schema: type[Read]) -> Read | None:
-        return read(path, schema) if path.exists() else None
+def samples_sha256(images: NDArray[np.uint8]) -> str:
+    """What ties an evaluation to its samples."""
+    return hashlib.sha256(images.tobytes()).hexdigest()
 
-    benchmark, evaluation = optional(folder.benchmark, Benchmark), optional(folder.evaluation, Evaluation)
+
+def _optional(path: Path, schema: type[Read]) -> Read | None:
+    return read(path, schema) if path.exists() else None
+
+
+def _read_side(backend: str, folder: RunFolder) -> Side:
+    run = _optional(folder.manifest, RunManifest)
+    benchmark, evaluation = _optional(folder.benchmark, Benchmark), _optional(folder.evaluation, Evaluation)
     for path, part in ((folder.benchmark, benchmark), (folder.evaluation, evaluation)):
         strangers = {record.backend for record in part.records} - {backend, REAL} if part else set()
         if strangers:
             raise ReportError(f"{path}: holds figures of {', '.join(strangers)}, not of {backend}; run its stage again")
+    outdated = _why_outdated(folder, run, evaluation) if run and evaluation else None
     return Side(
         backend=backend,
         folder=folder,
-        run=optional(folder.manifest, RunManifest),
+        run=run,
         benchmark=benchmark,
-        evaluation=evaluation,
+        evaluation=None if outdated else evaluation,
+        outdated=outdated,
         losses=read_losses(folder.losses) if folder.losses.exists() else None,
-        grid=_newest_grid(folder),
+        grid=_newest_grid(folder, run),
     )
 
 
-def _newest_grid(folder: RunFolder) -> Path | None:
-    """The sample grid, or else the last training grid: both show the same latents on every backend."""
-    grid = folder.samples / "grid.png"
-    return grid if grid.exists() else max(folder.grids.glob("epoch-*.png"), default=None)
+def _why_outdated(folder: RunFolder, run: RunManifest, evaluation: Evaluation) -> str | None:
+    """Why an evaluation is not of the run or the samples that are there now, and the commands that renew it."""
+    name, backend = folder.path.parent.name, folder.path.name
+    evaluate = f"python -m cxrbench evaluate --config {name}"
+    both = f"python -m cxrbench sample --config {name} --backend {backend}, then {evaluate}"
+    if evaluation.training_fingerprint != run.training_fingerprint:
+        ours, theirs = evaluation.training_fingerprint, run.training_fingerprint
+        return f"evaluation.json is of training settings {ours}, the run of {theirs}; run: {both}"
+    if evaluation.step != run.steps:
+        return f"evaluation.json is of step {evaluation.step}, the run has {run.steps} steps; run: {both}"
+    if folder.sample_images.exists() and evaluation.samples_sha256 != _sha256_on_disk(folder, both):
+        return f"evaluation.json is of other samples than those in samples/ now; run: {evaluate}"
+    return None
+
+
+def _sha256_on_disk(folder: RunFolder, command: str) -> str:
+    try:
+        return samples_sha256(np.load(folder.sample_images, allow_pickle=False))
+    except (ValueError, OSError, EOFError) as error:
+        raise ReportError(f"{folder.sample_images}: damaged ({error}); run: {command}") from None
+
+
+def _newest_grid(folder: RunFolder, run: RunManifest | None) -> Path | None:
+    """The grid of the samples if they are of the run as it is now, else its last training grid."""
+    grid, samples = folder.samples / "grid.png", _optional(folder.sample_manifest, SampleManifest)
+    wanted = (run.training_fingerprint, run.steps) if run else None
+    if grid.exists() and samples and wanted in (None, (samples.training_fingerprint, samples.step)):
+        return grid
+    return max(folder.grids.glob("epoch-*.png"), default=None)
 
 
 def _records(sides: list[Side]) -> list[Record]:
@@ -131,17 +167,20 @@ def _not_measured(side: Side, config: Config) -> list[NotMeasured]:
         if found is None:
             option = "" if stage == "evaluate" else f" --backend {side.backend}"
             reason = f"the stage left no file; run: python -m cxrbench {stage} --config {config.name}{option}"
+            if stage == "evaluate" and side.outdated:
+                reason = side.outdated
             missing.append(NotMeasured.model_validate({"backend": side.backend, "metric": stage, "reason": reason}))
     return missing
 
 
 def _refuse_different(sides: list[Side], where: Path) -> None:
-    """Every run side by side must be of one experiment, and every quality figure of one N and one dataset."""
+    """All runs and benchmarks must be of one experiment, and every quality figure of one N and one dataset."""
+    _refuse_other_settings(sides, where)
     for key, way_out in (
-        ("config_fingerprint", "train them with one configuration"),
         ("data_fingerprint", "train them on one dataset"),
+        ("steps", "train them for as many steps, or report those that are alike with --backends"),
     ):
-        found = {side.backend: getattr(side.run, key) for side in sides if side.run}
+        found = {side.backend: str(getattr(side.run, key)) for side in sides if side.run}
         if len(set(found.values())) > 1:
             raise ReportError(f"{where}: {key} differs: {_each(found)}; {way_out}")
     measured = {
@@ -159,27 +198,44 @@ def _refuse_different(sides: list[Side], where: Path) -> None:
             )
 
 
+def _refuse_other_settings(sides: list[Side], where: Path) -> None:
+    """Runs must be of the same training settings, and benchmarks of those of the runs and of each other."""
+    runs = {f"{side.backend}/run.json": side.run.training_fingerprint for side in sides if side.run}
+    timed = {f"{side.backend}/bench.json": side.benchmark.training_fingerprint for side in sides if side.benchmark}
+    for found, way_out in (
+        (runs, "train them with one configuration"),
+        (runs | timed, f"run python -m cxrbench bench --config {where.name} again with the settings of training"),
+    ):
+        if len(set(found.values())) > 1:
+            raise ReportError(f"{where}: training_fingerprint differs: {_each(found)}; {way_out}")
+
+
 def _each(values: dict[str, str]) -> str:
-    return ", ".join(f"{backend} has {value}" for backend, value in values.items())
+    return ", ".join(f"{name} has {value}" for name, value in values.items())
 
 
 def _manifest(config: Config, sides: list[Side], name: str) -> Manifest:
     """What really ran comes first; the configuration given stands in where nothing was trained."""
     runs = {side.backend: side.run for side in sides if side.run}
+    timed = {side.backend: side.benchmark for side in sides if side.benchmark}
     first = next(iter(runs.values()), None)
-    settings = first.config if first else config.model_dump(mode="json")
-    commits = {run.commit for run in runs.values()}
+    ran: RunManifest | Benchmark | None = first or next(iter(timed.values()), None)
+    settings = ran.config if ran else config.model_dump(mode="json")
+    made: list[RunManifest | Benchmark] = [*runs.values(), *timed.values()]
+    commits = {one.commit for one in made}
     return Manifest.model_validate(
         {
             "name": name,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "commit": commits.pop() if len(commits) == 1 else None,  # where they differ, each run keeps its own
-            "clean": all(run.clean for run in runs.values()) if runs else None,
+            "commit": commits.pop() if len(commits) == 1 else None,  # where they differ, each keeps its own
+            "clean": all(one.clean for one in made) if made else None,
             "config": settings,
-            "config_fingerprint": first.config_fingerprint if first else config.fingerprint,
+            "config_fingerprint": fingerprint(settings),
+            "training_fingerprint": ran.training_fingerprint if ran else config.training_fingerprint,
             "data_fingerprint": first.data_fingerprint if first else None,
             "attribution": first.attribution if first else None,
-            "command": "\n".join(commands(settings, [side.backend for side in sides])),
+            "command": "\n".join(instructions(settings, [side.backend for side in sides], name)),
             "runs": {backend: Run.model_validate(run.model_dump()) for backend, run in runs.items()},
+            "benchmarks": {backend: Timing.model_validate(one.model_dump()) for backend, one in timed.items()},
         }
     )

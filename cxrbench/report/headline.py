@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from cxrbench.quality.registry import METRICS
 from cxrbench.report.results import OURS, REAL, UNITS, Record, Results
@@ -15,6 +17,7 @@ NOT_FOR_DIAGNOSIS = (
 )
 
 FEWEST_BLOCKS = 6
+HARDWARE = ("cpu", "cores", "gpu")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def headline(results: Results) -> Headline:
         detail=_detail(order),
         where=_where(results, order),
         quality=_quality(results),
-        caveats=_few_blocks(order) + _caveats(results),
+        caveats=_few_blocks(order) + _devices(results) + _unlike_training(results) + _caveats(results),
     )
 
 
@@ -67,6 +70,15 @@ def ranking(results: Results) -> list[Record]:
             settings.setdefault(setting(record), []).append(record)
     largest = max(settings.values(), key=lambda records: len(records), default=[])
     return sorted(largest, key=lambda record: record.value)
+
+
+def machines(results: Results) -> dict[str, str]:
+    """The machine of each backend in one line: where it was timed, or else where it was trained."""
+    manifest, order = results.manifest, ranking(results)
+    facts = {backend: (run.machine, run.device) for backend, run in manifest.runs.items()}
+    facts |= {backend: (timing.machine, timing.engine.device) for backend, timing in manifest.benchmarks.items()}
+    # The device that is ranked, for all: a GPU that only one of them used does not make two machines of one.
+    return {backend: machine(found, order[0].device if order else device) for backend, (found, device) in facts.items()}
 
 
 def ratio(slow: Record, fast: Record) -> Ratio:
@@ -111,12 +123,12 @@ def _detail(order: list[Record]) -> str:
 
 
 def _where(results: Results, order: list[Record]) -> str:
-    machines = {backend: machine(run) for backend, run in results.manifest.runs.items()}
+    found = machines(results)
     what = f"; {setting(order[0])}" if order else ""
-    if len(set(machines.values())) > 1:
-        shown = "; ".join(f"{BACKENDS[backend]} on {name}" for backend, name in machines.items())
+    if len(set(found.values())) > 1:
+        shown = "; ".join(f"{BACKENDS[backend]} on {name}" for backend, name in found.items())
         return f"The machines differ, so these times do not compare the backends: {shown}{what}."
-    return f"Measured on {next(iter(machines.values()), 'an unnamed machine')}{what}."
+    return f"Measured on {next(iter(found.values()), 'an unnamed machine')}{what}."
 
 
 def _quality(results: Results) -> str:
@@ -146,19 +158,48 @@ def _few_blocks(order: list[Record]) -> list[str]:
     ]
 
 
+def _devices(results: Results) -> list[str]:
+    """Backends timed on different devices, of which only those of one are ranked."""
+    devices = {one.backend: one.device for one in results.records if (one.metric, one.variant) == ("step_time", OURS)}
+    if len(set(devices.values())) < 2:
+        return []
+    shown = listing([f"{BACKENDS[backend]} on {device}" for backend, device in devices.items()])
+    return [f"Timed on different devices ({shown}): only backends timed on one device are ranked against each other."]
+
+
+def _unlike_training(results: Results) -> list[str]:
+    """Benchmarks of another version or machine than the training of the same backend."""
+    runs, timings = results.manifest.runs, results.manifest.benchmarks
+    both = [backend for backend in timings if backend in runs]
+    versions = [backend for backend in both if timings[backend].commit != runs[backend].commit]
+    hardware = [backend for backend in both if _hardware(timings[backend].machine) != _hardware(runs[backend].machine)]
+    return [
+        f"{listing([BACKENDS[backend] for backend in backends])}: timed {how} than trained."
+        for backends, how in ((versions, "with another version of this project"), (hardware, "on another machine"))
+        if backends
+    ]
+
+
+def _hardware(facts: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(facts.get(key) for key in HARDWARE)
+
+
 def _caveats(results: Results) -> list[str]:
-    """What keeps the training runs from being equals."""
-    runs = results.manifest.runs
+    """What keeps the backends from being equals."""
+    runs, timings = results.manifest.runs, results.manifest.benchmarks
     caveats = []
-    if len({run.steps for run in runs.values()}) > 1:
-        shown = listing([f"{BACKENDS[backend]} {run.steps:,}" for backend, run in runs.items()])
-        caveats.append(f"Trained for different numbers of steps ({shown}): image quality cannot be compared.")
     unfinished = [BACKENDS[backend] for backend, run in runs.items() if run.status not in (None, "finished")]
     if unfinished:
         caveats.append(f"Training has not finished: {listing(unfinished)}.")
-    if len({run.commit for run in runs.values()}) > 1:
+    if _differ(run.commit for run in runs.values()) or _differ(one.commit for one in timings.values()):
         caveats.append("The backends ran different versions of this project; the commit of each is listed below.")
+    if _differ(_hardware(run.machine) for run in runs.values()):
+        caveats.append("The backends were trained on different machines: their training times do not compare.")
     return caveats
+
+
+def _differ(values: Iterable[Any]) -> bool:
+    return len(set(values)) > 1
 
 
 def is_quality(metric: str) -> bool:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrbench.folders import write_atomically
-from cxrbench.report.headline import headline, ranking
+from cxrbench.report.headline import headline, machines, ranking
 from cxrbench.report.page import environment
 from cxrbench.report.results import ReportError, Results, read
-from cxrbench.report.wording import BACKENDS, machine, quantity
+from cxrbench.report.wording import BACKENDS, quantity
+
+UNPUBLISHED = "smoke"  # git ignores this report, so a list that git tracks must not link to it
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,15 @@ class Entry:
 
 
 def write_overview(reports: Path) -> list[str]:
-    """Rebuild ``index.md``, newest report first.
+    """Rebuild ``index.md``, newest report first, without the one of the smoke test.
 
     Returns:
         One line for every folder whose results cannot be read; it is left out of the list.
     """
     entries, problems = [], []
     for path in sorted(reports.glob("*/results.json")):
+        if path.parent.name == UNPUBLISHED:
+            continue
         try:
             entries.append(_entry(path))
         except ReportError as error:
@@ -43,12 +47,11 @@ def write_overview(reports: Path) -> list[str]:
 
 def _entry(path: Path) -> Entry:
     results = read(path, Results)
-    machines = dict.fromkeys(machine(run) for run in results.manifest.runs.values())
     times = [f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}" for record in ranking(results)]
     return Entry(
         name=path.parent.name,
         created=results.manifest.created,
-        machine="; ".join(machines) or "not recorded",
+        machine="; ".join(dict.fromkeys(machines(results).values())) or "not recorded",
         times=", ".join(times) or "not timed",
         answer=headline(results).answer,
     )

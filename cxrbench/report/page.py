@@ -46,9 +46,6 @@ class Picture:
 
 def write_report(results: Results, sides: list[Side], folder: Path) -> None:
     """Write the page, its Markdown twin and all figures into ``folder``; ``results.json`` is not touched."""
-    for kind in OWN_PICTURES:
-        for old in folder.glob(f"{kind}.png"):
-            old.unlink()  # an earlier report of this name may have had figures that this one has not
     pictures = draw_pictures(results, sides)
     for picture in pictures:
         (folder / picture.file).write_bytes(picture.png)
@@ -56,6 +53,15 @@ def write_report(results: Results, sides: list[Side], folder: Path) -> None:
     templates = environment()
     write_atomically(folder / "index.html", templates.get_template("page.html.j2").render(content))
     write_atomically(folder / "report.md", templates.get_template("report.md.j2").render(content))
+    _remove_others(folder, {picture.file for picture in pictures})
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Remove the figures that an earlier report of this name had and this one has not."""
+    for kind in OWN_PICTURES:
+        for old in folder.glob(f"{kind}.png"):
+            if old.name not in kept:
+                old.unlink()
 
 
 def environment() -> Environment:
@@ -138,6 +144,7 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
             "speed": tables.speed(results),
             "memory": tables.memory(results),
             "quality": tables.quality(results),
+            "timing": tables.timing(results),
             "training": tables.training(results),
             "machines": tables.machines(results),
             "versions": tables.versions(results),

@@ -1,4 +1,4 @@
-"""The commands that make a report anew."""
+"""How to make a report anew."""
 
 from __future__ import annotations
 
@@ -8,33 +8,62 @@ from typing import Any
 
 from cxrbench.config import load_config
 from cxrbench.errors import ConfigError
+from cxrbench.folders import BACKENDS
+
+FROM_FILES = ("nih", "folder")  # sources whose images lie in a folder of the user's
 
 
-def commands(config: dict[str, Any], backends: list[str]) -> list[str]:
-    """One command per stage and backend, with every setting that is not in the configuration's own file.
+def instructions(config: dict[str, Any], backends: list[str], report: str) -> list[str]:
+    """The lines of a shell that make a report anew, or the settings of a configuration that is not one of ours.
 
     Args:
         config: the settings that ran, as in ``run.json``.
+        report: the report's name.
     """
     name = config.get("name", "quick")
-    settings = "".join(f" --set {shlex.quote(change)}" for change in _changes(config, name))
-    stages = [
-        f"python -m cxrbench {stage} --config {name} --backend {backend}{settings}"
-        for backend in backends
-        for stage in ("train", "sample", "bench")
-    ]
-    chosen = " ".join(backends)
-    return stages + [
-        f"python -m cxrbench {stage} --config {name} --backends {chosen}{settings}" for stage in ("evaluate", "report")
-    ]
-
-
-def _changes(config: dict[str, Any], name: str) -> list[str]:
     try:
-        plain = _flat(load_config(name).model_dump(mode="json"))
+        shipped = load_config(name).model_dump(mode="json")
     except ConfigError:
-        return []  # a file of the user's own, which the report cannot know
-    return [f"{key}={json.dumps(value)}" for key, value in _flat(config).items() if plain.get(key) != value]
+        return _own_file(config, name)
+    settings = "".join(f" --set {shlex.quote(change)}" for change in _changes(config, shipped))
+    experiment = f"--config {name}{settings}"
+    source = " --data-dir DIR" if config.get("data", {}).get("source") in FROM_FILES else ""
+    named = f" --name {report}" if report != name else ""
+    lines = ["# DIR is the folder of the source images."] if source else []
+    if set(backends) == set(BACKENDS):
+        lines += [f"nox -s compare -- {experiment}{source}{named}", "# Or stage by stage:"]
+    lines.append("# Each engine in an environment of its own.")
+    return lines + _stages(experiment, backends, source, named)
+
+
+def _stages(experiment: str, backends: list[str], source: str, named: str) -> list[str]:
+    """Benchmarks before training, which leaves a full compile cache."""
+    chosen = " ".join(backends)
+    lines = [f"prepare {experiment}{source}"]
+    lines += [f"bench {experiment} --backend {backend}" for backend in backends]
+    for backend in backends:
+        lines += [f"train {experiment} --backend {backend}{source}", f"sample {experiment} --backend {backend}"]
+    lines += [f"evaluate {experiment} --backends {chosen}{source}", f"report {experiment} --backends {chosen}{named}"]
+    return [f"python -m cxrbench {line}" for line in lines]
+
+
+def _own_file(config: dict[str, Any], name: str) -> list[str]:
+    """The settings of a user's own file, as TOML that is whole in itself."""
+    lines = [f"# The configuration {name} was a file of the user's own, not one of configs/. Its settings:"]
+    lines += [f"{key} = {_toml(value)}" for key, value in config.items() if not isinstance(value, dict)]
+    for section, settings in config.items():
+        if isinstance(settings, dict):
+            lines += [f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in settings.items())]
+    return lines
+
+
+def _changes(config: dict[str, Any], shipped: dict[str, Any]) -> list[str]:
+    plain = _flat(shipped)
+    return [f"{key}={_toml(value)}" for key, value in _flat(config).items() if plain.get(key) != value]
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)  # numbers, texts, truths and lists of them: TOML writes them alike
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:

@@ -118,13 +118,49 @@ class RunManifest(Run):
 
     config: dict[str, Any]
     config_fingerprint: Name
+    training_fingerprint: Name
     data_fingerprint: Name
     attribution: Text = None
 
 
-class Benchmark(Schema):
+class SampleManifest(Schema):
+    """``samples.json`` of one backend: which checkpoint its samples are of."""
+
+    step: Annotated[int, Field(ge=0)]
+    checkpoint_sha256: Name
+    training_fingerprint: Name
+    seed: int
+    count: Annotated[int, Field(ge=1)]
+
+
+class Engine(Schema):
+    """What an engine says of itself: its version, where it computes and how it compiled the step."""
+
+    engine: Name
+    device: Name
+    compiled: Name
+
+
+class Timing(Schema):
+    """Where and how one backend was timed, as a report keeps it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    training_fingerprint: Name
+    commit: Text = None
+    clean: bool | None = None
+    versions: dict[str, Text]
+    machine: dict[str, Any]
+    environment: dict[str, Any]
+    engine: Engine
+
+
+class Benchmark(Timing):
     """``bench.json`` of one backend."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    config: dict[str, Any]
     records: list[Record]
     not_measured: list[NotMeasured] = []
     pytest_benchmark: dict[str, Any] = {}
@@ -143,6 +179,8 @@ class Evaluation(Schema):
     backend: Backend
     n: Annotated[int, Field(ge=1)]
     seed: int
+    step: Annotated[int, Field(ge=0)]
+    training_fingerprint: Name
     data_fingerprint: Name
     samples_sha256: Name
     records: list[Record]
@@ -151,7 +189,10 @@ class Evaluation(Schema):
 
 
 class Manifest(Schema):
-    """What the report is of; ``runs`` holds each trained backend's versions, machine, environment and seeds."""
+    """What the report is of; ``runs`` and ``benchmarks`` hold where each backend was trained and where it was timed.
+
+    The keys with a default are not in reports of earlier versions.
+    """
 
     name: Name
     created: Name
@@ -159,10 +200,12 @@ class Manifest(Schema):
     clean: bool | None
     config: dict[str, Any]
     config_fingerprint: Name
+    training_fingerprint: Text = None
     data_fingerprint: Text
     attribution: Text
     command: Name
     runs: dict[Backend, Run]
+    benchmarks: dict[Backend, Timing] = {}
 
 
 class Results(Schema):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cxrbench.quality.registry import METRICS
 from cxrbench.report.headline import is_quality
-from cxrbench.report.results import MEMORY, REAL, SPEED, Record, Results
+from cxrbench.report.results import MEMORY, REAL, SPEED, Record, Results, Timing
 from cxrbench.report.wording import (
     BACKENDS,
     backend_and_variant,
     duration,
     interval,
     listing,
+    machine,
     metric_label,
     number,
     quantity,
@@ -67,6 +68,21 @@ def quality(results: Results) -> Table:
     return Table([Cell("Metric"), Cell(BACKENDS[REAL], "same N", REAL), *heads], rows)
 
 
+def timing(results: Results) -> Table:
+    """One column per timed backend: engine, device, how the step was compiled, machine, commit, other versions."""
+    timings = results.manifest.benchmarks
+    lines = {
+        "Engine": [one.engine.engine for one in timings.values()],
+        "Device": [one.engine.device for one in timings.values()],
+        "Step compiled": [one.engine.compiled for one in timings.values()],
+        "Machine": [machine(one.machine, one.engine.device) for one in timings.values()],
+        "Commit": [_commit(one.commit, one.clean) for one in timings.values()],
+        "Versions unlike training": [_other_versions(results, backend, one) for backend, one in timings.items()],
+        "Environment flags": [_pairs(one.environment) for one in timings.values()],
+    }
+    return _by_backend([*timings], lines)
+
+
 def training(results: Results) -> Table:
     """One column per trained backend: steps, epochs, time, device, precision, seeds, commit."""
     runs = results.manifest.runs
@@ -79,22 +95,22 @@ def training(results: Results) -> Table:
         "Seeds": [_pairs(run.seeds) for run in runs.values()],
         "Commit": [_commit(run.commit, run.clean) for run in runs.values()],
     }
-    return _by_backend(results, lines)
+    return _by_backend([*runs], lines)
 
 
 def machines(results: Results) -> Table:
     """One column per trained backend: processor, memory, accelerator, system."""
-    return _by_backend(results, _lines([run.machine for run in results.manifest.runs.values()]))
+    return _by_backend([*results.manifest.runs], _lines([run.machine for run in results.manifest.runs.values()]))
 
 
 def versions(results: Results) -> Table:
     """One column per trained backend: the version of every package that its run names."""
-    return _by_backend(results, _lines([run.versions for run in results.manifest.runs.values()]))
+    return _by_backend([*results.manifest.runs], _lines([run.versions for run in results.manifest.runs.values()]))
 
 
 def environments(results: Results) -> Table:
     """One column per trained backend: the environment flags that change speed or rounding."""
-    return _by_backend(results, _lines([run.environment for run in results.manifest.runs.values()]))
+    return _by_backend([*results.manifest.runs], _lines([run.environment for run in results.manifest.runs.values()]))
 
 
 def configuration(results: Results) -> Table:
@@ -153,8 +169,15 @@ def _metric_head(name: str, example: Record) -> Cell:
     return Cell(one.label, f"{example.unit}; {good}; N = {example.n}")
 
 
-def _by_backend(results: Results, lines: dict[str, list[str]]) -> Table:
-    columns = [Cell("")] + [Cell(BACKENDS[backend], "", backend) for backend in results.manifest.runs]
+def _other_versions(results: Results, backend: str, timed: Timing) -> str:
+    run = next((run for name, run in results.manifest.runs.items() if name == backend), None)
+    trained = run.versions if run else {}
+    other = {name: version for name, version in timed.versions.items() if trained.get(name) != version}
+    return _pairs(other) if other else "none"
+
+
+def _by_backend(backends: Sequence[str], lines: dict[str, list[str]]) -> Table:
+    columns = [Cell("")] + [Cell(BACKENDS[backend], "", backend) for backend in backends]
     return Table(columns, [[Cell(key)] + [Cell(value) for value in values] for key, values in lines.items()])
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cxrbench.quality  # noqa: F401  (registers the metrics)
 from cxrbench.quality.registry import METRICS
-from cxrbench.report.results import OURS, Record, Run
+from cxrbench.report.results import OURS, Record
 
 BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "real": "Real images"}
 # Okabe and Ito's palette, told apart by colour-blind readers and on white; the same everywhere in a report.
@@ -70,11 +72,11 @@ def setting(record: Record) -> str:
     return f"{record.device}, {record.precision}, {size}x{size} images, batch {record.batch_size}"
 
 
-def machine(run: Run) -> str:
-    """One line: accelerator if there is one, processor, cores, memory, system; what is unknown is left out."""
-    known = {key: value for key, value in run.machine.items() if value not in (None, "", [])}
+def machine(facts: dict[str, Any], device: str) -> str:
+    """One line: accelerator if it was used, processor, cores, memory, system; what is unknown is left out."""
+    known = {key: value for key, value in facts.items() if value not in (None, "", [])}
     parts = [
-        known.get("gpu") if run.device != "cpu" else None,  # a GPU that was not used says nothing
+        known.get("gpu") if device != "cpu" else None,  # a GPU that was not used says nothing
         known.get("cpu"),
         f"{known['cores']} cores" if "cores" in known else None,
         f"{known['memory_bytes'] / 2**30:.0f} GiB memory" if "memory_bytes" in known else None,

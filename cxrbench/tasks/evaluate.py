@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,7 +19,18 @@ from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.pictures import grid
 from cxrbench.quality.images import Images, QualityError, check_images, check_same_size, draw, histogram
 from cxrbench.quality.registry import METRICS, Measured, Metric, RealSets, measure, measure_real
-from cxrbench.report.results import HELD_OUT, OURS, REAL, Evaluation, NotMeasured, Record, RunManifest, read
+from cxrbench.report.gather import samples_sha256
+from cxrbench.report.results import (
+    HELD_OUT,
+    OURS,
+    REAL,
+    Evaluation,
+    NotMeasured,
+    Record,
+    RunManifest,
+    SampleManifest,
+    read,
+)
 
 Figures = dict[str, Measured | QualityError]
 
@@ -36,11 +46,12 @@ def evaluate_task(config: Config, backends: list[str], dataset_folder: Path, run
     figures a small ``reference.png`` of real images is written for the report.
 
     Raises:
-        DataError: the packed dataset cannot be used.
+        DataError: the packed dataset cannot be used, or has changed since it was packed.
         RunError: no backend could be evaluated.
         QualityError: the real images cannot be measured.
     """
     dataset = Dataset.open(dataset_folder)
+    dataset.verify()
     for name, images in (("test", dataset.test), ("train", dataset.train)):
         check_images(np.asarray(images), f"{dataset_folder}: {name} images")
 
@@ -79,18 +90,19 @@ class Candidate:
 
 
 def _load(config: Config, backend: str, runs: Path, dataset: Dataset) -> Candidate:
-    """One backend's samples, refused unless its generator was trained on this very dataset."""
+    """One backend's samples, refused unless they are of its newest step and it was trained on this very dataset."""
     folder = run_folder(config, backend, runs)
-    command = f"python -m cxrbench sample --config {config.name} --backend {backend}"
-    folder.read_manifest()  # says how to train where there is no run
+    options = f"--config {config.name} --backend {backend}"
+    command = f"python -m cxrbench sample {options}"
+    if not folder.manifest.exists():
+        raise RunError(f"{folder.manifest}: no such run; train it first: python -m cxrbench train {options}")
     manifest = read(folder.manifest, RunManifest)
     if manifest.data_fingerprint != dataset.fingerprint:
         raise RunError(
             f"{folder.manifest}: trained on data {manifest.data_fingerprint}, but the dataset given is "
             f"{dataset.fingerprint}; evaluate against the dataset it was trained on"
         )
-    if not folder.sample_images.exists():
-        raise RunError(f"{folder.sample_images}: no samples; draw them first: {command}")
+    _refuse_old_samples(folder, manifest, command)
     try:
         images = np.load(folder.sample_images, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
@@ -98,6 +110,22 @@ def _load(config: Config, backend: str, runs: Path, dataset: Dataset) -> Candida
     check_images(images, str(folder.sample_images))
     check_same_size(images, dataset.test, str(folder.sample_images), "the dataset")
     return Candidate(backend, folder, manifest, images)
+
+
+def _refuse_old_samples(folder: RunFolder, run: RunManifest, command: str) -> None:
+    """Samples must say which checkpoint they are of, and it must be the newest of this very run."""
+    for path in (folder.sample_images, folder.sample_manifest):
+        if not path.exists():
+            raise RunError(f"{path}: no samples; draw them first: {command}")
+    samples = read(folder.sample_manifest, SampleManifest)
+    for what, theirs, ours in (
+        ("training settings", samples.training_fingerprint, run.training_fingerprint),
+        ("step", samples.step, run.steps),
+    ):
+        if theirs != ours:
+            raise RunError(
+                f"{folder.sample_manifest}: of {what} {theirs}, the run is at {ours}; draw them anew: {command}"
+            )
 
 
 def _equal_count(wanted: int, sizes: dict[str, int]) -> int:
@@ -149,8 +177,10 @@ def _evaluation(
             "backend": one.backend,
             "n": len(generated),
             "seed": config.evaluate.seed,
+            "step": one.manifest.steps,
+            "training_fingerprint": one.manifest.training_fingerprint,
             "data_fingerprint": one.manifest.data_fingerprint,
-            "samples_sha256": hashlib.sha256(one.images.tobytes()).hexdigest(),
+            "samples_sha256": samples_sha256(one.images),
             "records": records(
                 figures,
                 backend=one.backend,

@@ -21,6 +21,19 @@ MEMORY = {"jax": 1.4e9, "torch": 1.9e9, "tensorflow": 1.7e9}
 DATA = "00112233aabbccdd"
 
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+MACHINE = {
+    "cpu": "Imaginary CPU 3000",
+    "cores": 2,
+    "memory_bytes": 8 * 2**30,
+    "gpu": None,
+    "driver": None,
+    "os": "Linux 6.1",
+    "python": "3.11.9",
+}
+COMPILED = {"jax": "XLA, one program per step", "torch": "one graph by make_fx", "tensorflow": "tf.function, one graph"}
+
+
 def small_config(**changes: str) -> Config:
     """The smoke configuration; ``changes`` as ``evaluate_count="16"``."""
     return load_config("smoke", [f"{key.replace('_', '.', 1)}={value}" for key, value in changes.items()])
@@ -37,20 +50,13 @@ def run_json(config: Config, backend: str, **changes: Any) -> dict[str, Any]:
         "backend": backend,
         "config": config.model_dump(mode="json"),
         "config_fingerprint": config.fingerprint,
+        "training_fingerprint": config.training_fingerprint,
         "data_fingerprint": DATA,
         "attribution": None,
-        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "commit": COMMIT,
         "clean": True,
         "versions": {"python": "3.11.9", "keras": "3.15.1", backend: "1.2.3"},
-        "machine": {
-            "cpu": "Imaginary CPU 3000",
-            "cores": 2,
-            "memory_bytes": 8 * 2**30,
-            "gpu": None,
-            "driver": None,
-            "os": "Linux 6.1",
-            "python": "3.11.9",
-        },
+        "machine": MACHINE,
         "environment": {"KERAS_BACKEND": backend},
         "device": "cpu",
         "precision": "float32",
@@ -97,7 +103,36 @@ def bench_json(config: Config, backend: str) -> dict[str, Any]:
     ]
     reason = "the CPU has no memory of its own; see peak_host_memory"
     missing = [{"backend": backend, "metric": "peak_device_memory", "reason": reason}]
-    return {"records": records, "not_measured": missing, "pytest_benchmark": {"version": "5"}}
+    return timing(config, backend) | {
+        "config": config.model_dump(mode="json"),
+        "records": records,
+        "not_measured": missing,
+        "pytest_benchmark": {"version": "5"},
+    }
+
+
+def timing(config: Config, backend: str, **changes: Any) -> dict[str, Any]:
+    """Where and how the benchmark ran."""
+    return {
+        "training_fingerprint": config.training_fingerprint,
+        "commit": COMMIT,
+        "clean": True,
+        "versions": {"python": "3.11.9", "keras": "3.15.1", backend: "1.2.3"},
+        "machine": MACHINE,
+        "environment": {"KERAS_BACKEND": backend},
+        "engine": {"engine": f"{backend} 1.2.3", "device": "cpu", "compiled": COMPILED[backend]},
+    } | changes
+
+
+def samples_json(config: Config, **changes: Any) -> dict[str, Any]:
+    """What sampling writes beside the images."""
+    return {
+        "step": 16,
+        "checkpoint_sha256": "ab" * 32,
+        "training_fingerprint": config.training_fingerprint,
+        "seed": config.sample.seed,
+        "count": 40,
+    } | changes
 
 
 def write_run(config: Config, backend: str, runs: Path, images: NDArray[np.uint8], **changes: Any) -> None:
@@ -108,6 +143,7 @@ def write_run(config: Config, backend: str, runs: Path, images: NDArray[np.uint8
     folder.manifest.write_text(json.dumps(run_json(config, backend, **changes)))
     folder.benchmark.write_text(json.dumps(bench_json(config, backend)))
     np.save(folder.sample_images, images)
+    folder.sample_manifest.write_text(json.dumps(samples_json(config)))
     for picture in (folder.samples / "grid.png", folder.grids / "epoch-00002.png"):
         save_png(grid(images[:16].astype(np.uint8)), picture)
     rng = np.random.default_rng(len(backend))

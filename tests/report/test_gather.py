@@ -3,9 +3,13 @@
 import json
 import re
 import shutil
+import tomllib
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from cxrbench.config import Config
 from cxrbench.report.results import ReportError, Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change, small_config
@@ -33,7 +37,8 @@ def test_a_benchmark_alone_makes_a_report(config, runs, tmp_path):
         shutil.rmtree(folder / "grids")
     folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
     page = (folder / "index.html").read_text()
-    assert "JAX was fastest" in page and "Image quality was not measured" not in page
+    assert "JAX was fastest" in page and "62.1 ms" in page and "Image quality was not measured" not in page
+    assert "Imaginary CPU 3000" in page and "XLA, one program per step" in page
     assert not (folder / "grid-jax.png").exists() and (folder / "step_time.png").exists()
 
 
@@ -43,12 +48,90 @@ def test_no_results_at_all_are_refused(config, tmp_path):
     assert not (tmp_path / "reports").exists()
 
 
-@pytest.mark.parametrize("key", ["config_fingerprint", "data_fingerprint"])
-def test_runs_of_different_experiments_are_not_put_side_by_side(key, config, runs, tmp_path):
+@pytest.mark.parametrize(
+    ("key", "other", "file"),
+    [
+        ("training_fingerprint", "abcdabcdabcdabcd", "/run.json"),
+        ("data_fingerprint", "abcdabcdabcdabcd", ""),
+        ("steps", 8, ""),
+    ],
+)
+def test_runs_of_different_experiments_are_not_put_side_by_side(key, other, file, config, runs, tmp_path):
     ours = json.loads((runs / "smoke" / "jax" / "run.json").read_text())[key]
-    change(runs / "smoke" / "torch" / "run.json", **{key: "abcdabcdabcdabcd"})
-    with pytest.raises(ReportError, match=f"{key} differs: jax has {ours}, torch has abcdabcdabcdabcd"):
+    change(runs / "smoke" / "torch" / "run.json", **{key: other})
+    with pytest.raises(ReportError, match=f"{key} differs: jax{file} has {ours}, torch{file} has {other}; train "):
         report_task(config, ["jax", "torch"], runs, tmp_path / "reports")
+
+
+def test_runs_whose_training_is_the_same_are_put_side_by_side(config, runs, tmp_path):
+    other = small_config(sample_count="64")
+    changes = {"config": other.model_dump(mode="json"), "config_fingerprint": other.fingerprint}
+    change(runs / "smoke" / "torch" / "run.json", **changes)
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    assert set(read(folder / "results.json", Results).manifest.runs) == set(BACKENDS)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_benchmark_of_other_settings_is_refused(trained, config, runs, tmp_path):
+    change(runs / "smoke" / "torch" / "bench.json", training_fingerprint="abcdabcdabcdabcd")
+    if not trained:
+        for backend in BACKENDS:
+            (runs / "smoke" / backend / "run.json").unlink()
+    ours = config.training_fingerprint
+    said = f"jax/bench.json has {ours}, torch/bench.json has abcdabcdabcdabcd, .*cxrbench bench --config smoke"
+    with pytest.raises(ReportError, match=said):
+        report_task(config, BACKENDS, runs, tmp_path / "reports")
+
+
+def test_where_a_benchmark_ran_is_kept(config, results):
+    timing = results.manifest.benchmarks["torch"]
+    assert timing.engine.compiled == "one graph by make_fx" and timing.machine["cpu"] == "Imaginary CPU 3000"
+    assert timing.versions["torch"] == "1.2.3" and timing.training_fingerprint == config.training_fingerprint
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "said"),
+    [
+        ("evaluation.json", {"step": 8}, "of step 8, the run has 16 steps; run: python -m cxrbench sample"),
+        ("evaluation.json", {"training_fingerprint": "f" * 16}, "of training settings ffffffffffffffff, the run of"),
+        ("evaluation.json", {"samples_sha256": "0" * 64}, "other samples than those in samples/ now; run: python -m"),
+    ],
+)
+def test_an_outdated_evaluation_is_not_measured(file, changes, said, config, runs, tmp_path):
+    change(runs / "smoke" / "torch" / file, **changes)
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    found = read(folder / "results.json", Results)
+    assert [(one.backend, said in one.reason) for one in found.not_measured if one.metric == "evaluate"] == [
+        ("torch", True)
+    ]
+    assert {one.backend for one in found.records if one.metric == "frechet_pooled8"} == {"jax", "tensorflow", "real"}
+    assert said in (folder / "report.md").read_text() and not (folder / "histogram-torch.png").exists()
+
+
+def test_samples_drawn_anew_make_their_evaluation_outdated(config, runs, tmp_path):
+    images = runs / "smoke" / "jax" / "samples" / "images.npy"
+    np.save(images, 255 - np.load(images))
+    found = read(report_task(config, BACKENDS, runs, tmp_path / "reports") / "results.json", Results)
+    assert [one.backend for one in found.not_measured if one.metric == "evaluate"] == ["jax"]
+
+
+def test_a_grid_of_an_older_checkpoint_is_not_shown(config, runs, tmp_path):
+    folder = runs / "smoke" / "jax"
+    Image.new("L", (64, 64), 200).save(folder / "samples" / "grid.png")
+    Image.new("L", (64, 64), 100).save(folder / "grids" / "epoch-00002.png")
+    shown = tmp_path / "reports" / "smoke" / "grid-jax.png"
+    for step, gray in ((16, 200), (8, 100)):
+        change(folder / "samples" / "samples.json", step=step)
+        report_task(config, BACKENDS, runs, tmp_path / "reports")
+        assert Image.open(shown).getextrema() == (gray, gray)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"steps": 16}'])
+def test_a_damaged_manifest_is_refused_in_one_line(text, config, runs, tmp_path):
+    (runs / "smoke" / "jax" / "run.json").write_text(text)
+    with pytest.raises(ReportError, match="run.json: not .*run its stage again") as caught:
+        report_task(config, BACKENDS, runs, tmp_path / "reports")
+    assert "\n" not in str(caught.value)
 
 
 def test_quality_at_another_n_is_not_put_side_by_side(config, runs, tmp_path):
@@ -76,13 +159,42 @@ def test_damaged_losses_are_refused_by_name(text, config, runs, tmp_path):
         report_task(config, ["jax"], runs, tmp_path / "reports")
 
 
-def test_settings_that_differ_from_the_file_are_part_of_the_commands(runs, tmp_path):
-    changed = small_config(train_epochs="7")
+def commands_after(settings: Config, runs, tmp_path, backends=BACKENDS, name=None) -> list[str]:
     for backend in BACKENDS:
         path = runs / "smoke" / backend / "run.json"
-        change(path, config=changed.model_dump(mode="json"), config_fingerprint=changed.fingerprint)
-    results = read(report_task(changed, BACKENDS, runs, tmp_path / "reports") / "results.json", Results)
-    lines = results.manifest.command.splitlines()
-    assert lines[0] == "python -m cxrbench train --config smoke --backend jax --set train.epochs=7"
-    assert lines[-1].startswith("python -m cxrbench report --config smoke --backends jax torch tensorflow")
-    assert len(lines) == 11
+        change(path, config=settings.model_dump(mode="json"))
+    folder = report_task(settings, backends, runs, tmp_path / "reports", name)
+    return read(folder / "results.json", Results).manifest.command.splitlines()
+
+
+def test_settings_that_differ_from_the_file_are_part_of_the_commands(runs, tmp_path):
+    lines = commands_after(small_config(train_epochs="7"), runs, tmp_path, name="mine")
+    assert lines[0] == "nox -s compare -- --config smoke --set train.epochs=7 --name mine"
+    stages = [line.removeprefix("python -m cxrbench ").split()[0] for line in lines if line.startswith("python")]
+    assert stages == ["prepare", *["bench"] * 3, *["train", "sample"] * 3, "evaluate", "report"]
+    assert "python -m cxrbench train --config smoke --set train.epochs=7 --backend jax" in lines
+    assert lines[-1].endswith("--backends jax torch tensorflow --name mine") and "DIR" not in "".join(lines)
+
+
+def test_images_of_the_users_are_asked_for_where_they_are_read(runs, tmp_path):
+    lines = commands_after(small_config(data_source='"nih"'), runs, tmp_path)
+    assert lines[0] == "# DIR is the folder of the source images."
+    assert lines[1] == "nox -s compare -- --config smoke --set 'data.source=\"nih\"' --data-dir DIR"
+    asked = {line.split()[3] for line in lines if line.startswith("python") and "--data-dir DIR" in line}
+    assert asked == {"prepare", "train", "evaluate"}
+
+
+def test_a_part_of_the_backends_is_not_made_by_comparing_all(runs, tmp_path):
+    lines = commands_after(small_config(), runs, tmp_path, ["jax", "torch"])
+    assert not any("nox" in line or "tensorflow" in line for line in lines)
+
+
+def test_a_configuration_of_the_users_own_is_printed_whole(config, runs, tmp_path):
+    (runs / "smoke").rename(runs / "own")
+    own = Config.model_validate(config.model_dump() | {"name": "own"})
+    for backend in BACKENDS:
+        change(runs / "own" / backend / "run.json", config=own.model_dump(mode="json"))
+    folder = report_task(own, BACKENDS, runs, tmp_path / "reports")
+    text = read(folder / "results.json", Results).manifest.command
+    assert "was a file of the user's own" in text and "python -m" not in text
+    assert Config.model_validate(tomllib.loads(text)) == own

@@ -5,14 +5,14 @@ import math
 import pytest
 
 from cxrbench.report.headline import headline, ranking, ratio
-from cxrbench.report.results import Manifest, Record, Results, Run
+from cxrbench.report.results import Manifest, Record, Results, Run, Timing
 from cxrbench.report.wording import duration, interval, listing, number, quantity
-from tests.report.fabricate import STEP_TIME, record, run_json, small_config
+from tests.report.fabricate import MACHINE, STEP_TIME, record, run_json, small_config, timing
 
 CONFIG = small_config()
 
 
-def results_of(*records, runs=("jax", "torch"), **changes) -> Results:
+def results_of(*records, runs=("jax", "torch"), timed=None, **changes) -> Results:
     manifest = Manifest(
         name="test",
         created="2026-01-01T00:00:00+00:00",
@@ -24,6 +24,7 @@ def results_of(*records, runs=("jax", "torch"), **changes) -> Results:
         attribution=None,
         command="none",
         runs={name: Run.model_validate(run_json(CONFIG, name) | changes.get(name, {})) for name in runs},
+        benchmarks={name: Timing.model_validate(timing(CONFIG, name, **one)) for name, one in (timed or {}).items()},
     )
     return Results(manifest=manifest, records=[Record.model_validate(one) for one in records], not_measured=[])
 
@@ -85,14 +86,50 @@ def test_only_one_setting_and_only_the_shared_step_are_ranked():
     assert [one.backend for one in order] == ["torch", "jax"]
 
 
-def test_differing_machines_steps_and_unfinished_training_are_said():
-    other = {"torch": {"machine": {"cpu": "Other"}, "steps": 8, "status": "stopped", "commit": "f" * 40}}
+def test_differing_machines_versions_and_unfinished_training_are_said():
+    other = {"torch": {"machine": {"cpu": "Other"}, "status": "stopped", "commit": "f" * 40}}
     said = headline(results_of(step("jax", 0.1), step("torch", 0.2), **other))
     assert said.where.startswith("The machines differ") and "PyTorch on Other" in said.where
-    assert "different numbers of steps (JAX 16 and PyTorch 8)" in said.caveats[0]
-    assert said.caveats[1] == "Training has not finished: PyTorch."
-    assert "different versions of this project" in said.caveats[2]
+    assert said.caveats[0] == "Training has not finished: PyTorch."
+    assert "different versions of this project" in said.caveats[1]
+    assert "trained on different machines" in said.caveats[2]
     assert headline(results_of(step("jax", 0.1), step("torch", 0.2))).caveats == []
+
+
+def test_a_benchmark_unlike_its_training_is_said():
+    steps = (step("jax", 0.1), step("torch", 0.2))
+    same = headline(results_of(*steps, timed={"jax": {}, "torch": {}}))
+    assert same.caveats == [] and same.where.startswith("Measured on Imaginary CPU 3000")
+    commit = headline(results_of(*steps, timed={"jax": {}, "torch": {"commit": "f" * 40}}))
+    assert commit.caveats == [
+        "PyTorch: timed with another version of this project than trained.",
+        "The backends ran different versions of this project; the commit of each is listed below.",
+    ]
+    both = {"machine": MACHINE | {"cores": 64}}
+    machine = headline(results_of(*steps, timed={"jax": both, "torch": both}))
+    assert machine.caveats == ["JAX and PyTorch: timed on another machine than trained."]
+    assert "64 cores" in machine.where  # the times are of the benchmark's machine, not of that of training
+
+
+def test_times_of_benchmarks_on_different_machines_do_not_compare():
+    timed = {"jax": {}, "torch": {"machine": MACHINE | {"cpu": "Other"}}}
+    said = headline(results_of(step("jax", 0.1), step("torch", 0.2), timed=timed))
+    assert said.where.startswith("The machines differ") and "PyTorch on Other" in said.where
+    assert said.caveats == ["PyTorch: timed on another machine than trained."]
+
+
+def test_different_devices_are_said_and_do_not_make_two_machines():
+    engine = {"engine": "jax 1", "device": "gpu", "compiled": "XLA"}
+    facts = {"machine": MACHINE | {"gpu": "Some GPU"}}
+    runs = {"jax": facts | {"device": "gpu"}, "torch": facts, "tensorflow": facts}
+    timed = {"jax": facts | {"engine": engine}, "torch": facts, "tensorflow": facts}
+    steps = (step("jax", 0.01, device="gpu"), step("torch", 0.2), step("tensorflow", 0.3))
+    said = headline(results_of(*steps, runs=tuple(runs), timed=timed, **runs))
+    assert said.caveats == [
+        "Timed on different devices (JAX on gpu, PyTorch on cpu and TensorFlow on cpu): only backends timed on one "
+        "device are ranked against each other."
+    ]
+    assert said.where.startswith("Measured on Imaginary CPU 3000")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +150,7 @@ def test_quantities_suit_their_size():
 
 def test_the_accelerator_is_named_where_it_was_used():
     both = {"cpu": "Some CPU", "gpu": "Some GPU"}
-    on_gpu = results_of(step("jax", 0.1), runs=("jax",), jax={"machine": both, "device": "gpu"})
+    on_gpu = results_of(step("jax", 0.1, device="gpu"), runs=("jax",), jax={"machine": both, "device": "gpu"})
     on_cpu = results_of(step("jax", 0.1), runs=("jax",), jax={"machine": both, "device": "cpu"})
     assert "Measured on Some GPU, Some CPU;" in headline(on_gpu).where
     assert "Measured on Some CPU;" in headline(on_cpu).where

@@ -21,6 +21,27 @@ def test_a_second_report_leaves_no_old_figures(config, runs, tmp_path):
     assert not (folder / "grid-torch.png").exists() and (folder / "grid-jax.png").exists()
 
 
+def test_figures_are_removed_only_after_the_new_ones_are_written(config, runs, tmp_path, monkeypatch):
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    before = {path.name for path in folder.glob("*.png")}
+
+    def fail(*_):
+        raise ReportError("nothing drawn")
+
+    monkeypatch.setattr("cxrbench.report.page.draw_pictures", fail)
+    with pytest.raises(ReportError, match="nothing drawn"):
+        report_task(config, ["jax"], runs, tmp_path / "reports")
+    assert {path.name for path in folder.glob("*.png")} == before
+
+
+def test_the_report_that_git_ignores_is_not_listed(config, runs, tmp_path):
+    for name in ("smoke", "other"):
+        report_task(config, BACKENDS, runs, tmp_path / "reports", name)
+    assert (tmp_path / "reports" / "smoke" / "report.md").exists()
+    text = (tmp_path / "reports" / "index.md").read_text()
+    assert "[other](other/report.md)" in text and "smoke" not in text
+
+
 def test_the_overview_lists_the_newest_first_and_passes_over_the_damaged(config, runs, tmp_path, capsys):
     reports = tmp_path / "reports"
     for name, created in (("older", "2025-01-01T00:00:00+00:00"), ("newest", "2026-02-02T00:00:00+02:00")):

@@ -12,7 +12,7 @@ from cxrbench.data.nih import ATTRIBUTION
 from cxrbench.pictures import NOTICE, grid, save_png
 from cxrbench.report.headline import headline
 from cxrbench.tasks.report import report_task
-from tests.report.fabricate import BACKENDS, STEP_TIME, change
+from tests.report.fabricate import BACKENDS, COMPILED, STEP_TIME, change
 
 
 class Loads(HTMLParser):
@@ -72,12 +72,19 @@ def test_the_headline_is_what_the_numbers_say(report, results, file):
     assert "synthetic" in text and "nothing here is for diagnosis" in text.lower()
 
 
+def test_each_step_is_shown_with_how_it_was_compiled(report):
+    row = next(line for line in (report / "report.md").read_text().splitlines() if line.startswith("| Step compiled"))
+    assert [cell.strip() for cell in row.split("|")[2:5]] == [COMPILED[backend] for backend in BACKENDS]
+    page = (report / "index.html").read_text()
+    assert all(compiled in page for compiled in COMPILED.values())
+
+
 def test_another_result_makes_another_headline(config, runs, tmp_path):
     bench = runs / "smoke" / "tensorflow" / "bench.json"
     content = json.loads(bench.read_text())
     content["records"][0] |= {"value": 0.01, "ci_low": 0.009, "ci_high": 0.011}
     bench.write_text(json.dumps(content))
-    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports", "other")
     assert "<h1>TensorFlow was fastest: JAX" in (folder / "index.html").read_text()
     assert "TensorFlow was fastest" in (tmp_path / "reports" / "index.md").read_text()
 

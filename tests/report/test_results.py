@@ -38,7 +38,7 @@ def test_a_cut_file_is_refused(tmp_path):
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
-    assert "not a Benchmark file of this version: records" in refusal(tmp_path, '{"machine_info": {}}')
+    assert "not a Benchmark file of this version: training_fingerprint" in refusal(tmp_path, '{"machine_info": {}}')
     assert "not a Evaluation file of this version" in refusal(tmp_path, "[1, 2]", Evaluation)
 
 

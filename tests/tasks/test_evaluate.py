@@ -1,6 +1,8 @@
 """Evaluation: one ruler for all, honest about what it could not measure, and no engine in sight."""
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from cxrbench.data.batches import Dataset
-from cxrbench.errors import RunError
+from cxrbench.errors import DataError, RunError
 from cxrbench.folders import run_folder
 from cxrbench.quality.frechet import frechet_pooled8
 from cxrbench.quality.images import draw, histogram
@@ -16,7 +18,7 @@ from cxrbench.quality.registry import METRICS
 from cxrbench.report.results import Evaluation, read
 from cxrbench.tasks.evaluate import evaluate_task
 from tests.quality.phantoms import chests
-from tests.report.fabricate import BACKENDS, packed, small_config, write_run
+from tests.report.fabricate import BACKENDS, change, packed, small_config, write_run
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,58 @@ def test_samples_of_a_generator_trained_on_other_data_are_left_out(config, datas
     with pytest.raises(RunError):
         evaluate_task(config, ["jax"], dataset, tmp_path)
     assert "trained on data feedfeedfeedfeed, but the dataset given is" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"step": 8}, "samples.json: of step 8, the run is at 16"),
+        ({"training_fingerprint": "f" * 16}, "samples.json: of training settings ffffffffffffffff, the run is at"),
+        ({"step": None}, "samples.json: not a SampleManifest file of this version: step"),
+    ],
+)
+def test_samples_of_another_checkpoint_are_left_out(changes, said, config, dataset, tmp_path, capsys):
+    old, new = (add_run(config, backend, tmp_path, dataset) for backend in ("jax", "torch"))
+    change(old.sample_manifest, **changes)
+    evaluate_task(config, ["jax", "torch"], dataset, tmp_path)
+    line = next(line for line in capsys.readouterr().out.splitlines() if "jax is left out" in line)
+    assert said in line and (changes == {"step": None} or line.endswith("sample --config smoke --backend jax"))
+    assert new.evaluation.exists() and not old.evaluation.exists()
+
+
+def test_samples_that_do_not_say_their_checkpoint_are_left_out(config, dataset, tmp_path, capsys):
+    add_run(config, "jax", tmp_path, dataset).sample_manifest.unlink()
+    with pytest.raises(RunError):
+        evaluate_task(config, ["jax"], dataset, tmp_path)
+    said = capsys.readouterr().out
+    assert "samples.json: no samples" in said and "python -m cxrbench sample --config smoke --backend jax" in said
+
+
+def test_an_evaluation_says_what_it_is_of(config, dataset, tmp_path):
+    folder = add_run(config, "jax", tmp_path, dataset)
+    evaluate_task(config, ["jax"], dataset, tmp_path)
+    found = read(folder.evaluation, Evaluation)
+    assert (found.step, found.training_fingerprint) == (16, config.training_fingerprint)
+    assert found.samples_sha256 == hashlib.sha256(np.load(folder.sample_images).tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"steps": 16}', "\xff"])
+def test_a_damaged_manifest_is_said_in_one_line(text, config, dataset, tmp_path, capsys):
+    add_run(config, "jax", tmp_path, dataset).manifest.write_bytes(text.encode("latin-1"))
+    add_run(config, "torch", tmp_path, dataset)
+    evaluate_task(config, ["jax", "torch"], dataset, tmp_path)
+    line = next(line for line in capsys.readouterr().out.splitlines() if "jax is left out" in line)
+    assert "run.json: not " in line and "run its stage again" in line
+
+
+def test_a_dataset_that_changed_is_refused_before_anything_else(config, dataset, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset, copy)
+    content = bytearray((copy / "images.npy").read_bytes())
+    content[-1] ^= 1
+    (copy / "images.npy").write_bytes(content)
+    with pytest.raises(DataError, match="images.npy: is not what was packed"):
+        evaluate_task(config, ["jax"], copy, tmp_path)
 
 
 @pytest.mark.parametrize(
