@@ -78,7 +78,7 @@ class Training:
         if first >= self.total_steps:
             print(f"{self.run_folder.path}: already trained for {first} steps; --fresh trains anew, "
                   "a larger train.epochs goes on")  # fmt: skip
-            if not self.run_folder.generator.exists() or self.run_folder.read_manifest()["status"] != "finished":
+            if not self._is_finished():
                 self._finish(first)  # a kill came between the last checkpoint and the end
             return
         self._write_manifest("running", first)
@@ -88,6 +88,10 @@ class Training:
             self._write_manifest("stopped", done)
             raise KeyboardInterrupt(f"stopped after step {done}; the same command goes on from there")
         self._finish(done)
+
+    def _is_finished(self) -> bool:
+        files = self.run_folder.generator.exists() and self.run_folder.manifest.exists()
+        return files and self.run_folder.read_manifest()["status"] == "finished"
 
     def _finish(self, done: int) -> None:
         """What a finished run has beside its checkpoints."""

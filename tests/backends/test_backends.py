@@ -20,7 +20,7 @@ FOLDER = Path(backends.__file__).parent
 
 def signatures(backend):
     tree = ast.parse((FOLDER / f"{backend}.py").read_text(encoding="utf-8"))
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
     return {node.name: (ast.unparse(node.args), ast.unparse(node.returns)) for node in functions}
 
 
