@@ -46,6 +46,7 @@ class DataConfig(Section):
     findings: list[str]
     max_bad_share: Share
     max_missing_share: Share
+    max_foreign_share: Share
 
     @model_validator(mode="after")
     def filters_need_labels(self) -> DataConfig:
@@ -169,8 +170,8 @@ class Config(Section):
         training = self.data.count - testing
         if self.data.source == "phantom" and testing < FEWEST_TO_EVALUATE:
             raise ValueError(
-                f"data.test_share: {testing} of data.count = {self.data.count} images would be held out, and evaluate "
-                f"needs {FEWEST_TO_EVALUATE}; raise data.count or data.test_share"
+                f"data.count: {self.data.count} with data.test_share = {self.data.test_share} holds out "
+                f"{testing} images, and evaluate needs {FEWEST_TO_EVALUATE}; raise one of them"
             )
         if self.data.source == "phantom" and self.train.batch_size > training:
             raise ValueError(

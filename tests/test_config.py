@@ -48,7 +48,7 @@ def write(folder, text):
         ("[train]\nbatch_size = 5000", r"mine\.toml: train\.batch_size: 5000 is more than the 1024 training images"),
         ("[model]\ndropout = 0.999", r"mine\.toml: model\.dropout: .*0\.99"),
         ("[optimizer]\nlearning_rate = inf", r"mine\.toml: optimizer\.learning_rate: .*finite"),
-        ("[data]\ncount = 60", r"data\.test_share: 12 of data\.count = 60 .*evaluate needs 16"),
+        ("[data]\ncount = 60", r"mine\.toml: data\.count: 60 with .* holds out 12 images, and evaluate needs 16"),
         ("data = 3", r"mine\.toml: data: .*dictionary"),
         ("[train\n", r"mine\.toml: not valid TOML"),
     ],

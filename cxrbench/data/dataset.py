@@ -124,7 +124,8 @@ def write_labels(file: Path, items: Iterable[Item]) -> None:
 
 def write_csv(file: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """A CSV table with the same line ends on every machine."""
-    with file.open("w", encoding="utf-8", newline="") as stream:
+    # A file name need not be valid text; what cannot be written as UTF-8 is shown escaped.
+    with file.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)

@@ -40,13 +40,15 @@ def decode(path: Path) -> Gray:
             return _gray(image, path)
     except DataError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Exception as error:  # Pillow's readers raise of many kinds on mangled files; one must not end the job
         raise DataError(f"{path}: cannot be decoded ({error}); replace the file or remove it") from None
 
 
 def _gray(image: Image.Image, path: Path) -> Gray:
     if image.mode in SIXTEEN_BIT:
         return np.array(image, dtype=np.uint16)
+    if image.mode == "I" and image.format == "PPM":  # Pillow scales these to 0..65535, whatever their own white
+        return np.array(image).astype(np.uint16)
     if image.mode in ("I", "F"):
         raise DataError(f"{path}: pixels of Pillow mode {image.mode} have no fixed white; save it with 8 or 16 bits")
     if image.has_transparency_data:

@@ -35,10 +35,10 @@ def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
     draws = np.random.Philox(np.random.SeedSequence(config.seed)).random_raw(len(images))
     test = set(np.argsort(draws, kind="stable")[:held_out].tolist())
     items = [
-        Item(image.path, "test" if index in test else "train", path=image.path, size=image.size)
+        Item(image.path, "test" if index in test else "train", path=image.path, size=image.size, changed=image.changed)
         for index, image in enumerate(images)
     ]
-    problems = tuple(Problem(path, FOREIGN, "is not an image by its name") for path in others)
+    problems = tuple(Problem(path, FOREIGN, "is not an image by its name, or no file behind it") for path in others)
     return Listing(train_first(items), problems, len(items))
 
 
@@ -61,8 +61,8 @@ def _walk(data_dir: Path) -> tuple[list[Found], list[str]]:
             path = file.relative_to(data_dir).as_posix()
             if name.startswith("."):
                 continue
-            if file.suffix.lower() in SUFFIXES:
-                images.append(Found(path, file.stat().st_size))
+            if file.suffix.lower() in SUFFIXES and file.is_file():  # a link may lead nowhere
+                images.append(Found.of(path, file.stat()))
             else:
                 others.append(path)
     return sorted(images), sorted(others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -20,7 +21,8 @@ BAD = "bad"  # it is there, but it cannot be decoded
 class Item:
     """One image and its labels. Unknown labels are empty strings.
 
-    ``path`` is relative to the data directory (for a phantom, its name); ``size`` is the file's length in bytes.
+    ``path`` is relative to the data directory (for a phantom, its name); ``size`` is the file's length in bytes and
+    ``changed`` the time of its last change in nanoseconds: they tell a replaced file.
     ``age`` is in years, rounded down; infants have age 0.
     """
 
@@ -33,13 +35,19 @@ class Item:
     findings: tuple[str, ...] = ()
     path: str = ""
     size: int = 0
+    changed: int = 0
 
 
 class Found(NamedTuple):
-    """An image file on disk: its path relative to the data directory, and its length in bytes."""
+    """An image file on disk: its path relative to the data directory, its length and its last change (`Item`)."""
 
     path: str
     size: int
+    changed: int
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> Found:
+        return cls(path, status.st_size, status.st_mtime_ns)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
         listed += 1
         if name in on_disk:
             found = on_disk[name]
-            items.append(Item(name, splits[name], **row, path=found.path, size=found.size))
+            items.append(Item(name, splits[name], **row, path=found.path, size=found.size, changed=found.changed))
         else:
             problems.append(Problem(name, MISSING, f"{table.name} names it, but it is in no image folder"))
     if not items:
@@ -140,7 +140,10 @@ def _read_splits(data_dir: Path) -> dict[str, Split]:
         file = data_dir / name
         if not file.is_file():
             raise DataError(f"{data_dir}: has no {name}, the official split; download it beside the metadata")
-        splits |= dict.fromkeys(file.read_text(encoding="utf-8-sig").split(), split)
+        try:
+            splits |= dict.fromkeys(file.read_text(encoding="utf-8-sig").split(), split)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{file}: is not a list of file names ({error}); download it again") from None
     return splits
 
 
@@ -171,7 +174,7 @@ def _find_images(data_dir: Path, known: Iterable[str]) -> tuple[dict[str, Found]
             if entry.name in found:
                 problems.append(Problem(path, FOREIGN, f"is a second copy of {found[entry.name].path}"))
             elif entry.name in known:
-                found[entry.name] = Found(path, entry.stat().st_size)
+                found[entry.name] = Found.of(path, entry.stat())
             elif Path(entry.name).suffix.lower() in SUFFIXES:
                 problems.append(Problem(path, FOREIGN, "the metadata does not name it"))
     return found, problems

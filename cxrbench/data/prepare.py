@@ -26,7 +26,7 @@ from tqdm import tqdm
 from cxrbench.config import DataConfig, fingerprint
 from cxrbench.data import folder, nih, phantom
 from cxrbench.data.dataset import IMAGES, LABELS, MANIFEST, PROBLEMS, Dataset, sha256, write_csv, write_labels
-from cxrbench.data.items import BAD, MISSING, Item, Listing, Problem
+from cxrbench.data.items import BAD, FOREIGN, MISSING, Item, Listing, Problem
 from cxrbench.data.packing import JOURNAL, pack
 from cxrbench.errors import DataError
 
@@ -63,8 +63,12 @@ def prepare(
         DataError: the source cannot be read, too many images are missing or bad, or the disk cannot be written.
         ConfigError: a filter that the source does not know.
     """
-    listing = SOURCES[config.source].list_items(config, data_dir)
+    try:
+        listing = SOURCES[config.source].list_items(config, data_dir)
+    except OSError as error:
+        raise DataError(f"{data_dir}: cannot be read ({error}); mend it or pass another --data-dir") from None
     _refuse_missing(listing, config, data_dir)
+    _refuse_foreign(listing, config, data_dir)
     _refuse_no_training(listing.items, config)
     settings = _settings(config)
     final = root / f"{config.source}-{config.image_size}-{_identity(settings, listing)[:8]}"
@@ -134,10 +138,10 @@ def _settings(config: DataConfig) -> dict[str, Any]:
 
 
 def _identity(settings: dict[str, Any], listing: Listing) -> str:
-    """Changes with the settings, and with the name, length or label of any image."""
+    """Changes with the settings, and with the name, length, time of change or label of any image."""
     names = hashlib.sha256()
     for item in listing.items:
-        names.update(repr(item).encode())
+        names.update(repr(item).encode(errors="surrogateescape"))
     return fingerprint({"settings": settings, "items": names.hexdigest()})
 
 
@@ -200,6 +204,16 @@ def _refuse_missing(listing: Listing, config: DataConfig, data_dir: Path | None)
         raise DataError(
             f"{data_dir}: {_some(missing)} of {listing.listed} listed images are not on disk, more than "
             f"data.max_missing_share = {config.max_missing_share} allows; complete the download or raise it"
+        )
+
+
+def _refuse_foreign(listing: Listing, config: DataConfig, data_dir: Path | None) -> None:
+    foreign = [problem for problem in listing.problems if problem.kind == FOREIGN]
+    found = len(listing.items) + len(foreign)
+    if len(foreign) > config.max_foreign_share * found:
+        raise DataError(
+            f"{data_dir}: {_some(foreign)} of {found} on disk do not belong to the data set, more than "
+            f"data.max_foreign_share = {config.max_foreign_share} allows; move them away or raise it"
         )
 
 

@@ -153,3 +153,10 @@ def test_the_fast_reduction_stays_near_the_exact_one() -> None:
     fast = to_square(np.array(image), 64, equalize=False, fit="pad")
     assert np.abs(fast - exact).max() <= 3
     assert exact.std() > 40
+
+
+def test_a_16_bit_pgm_keeps_its_levels(tmp_path: Path) -> None:
+    file = tmp_path / "a.pgm"
+    levels = np.array([[0, 257, 65535], [1, 30000, 400]], dtype=">u2")
+    file.write_bytes(b"P5\n3 2\n65535\n" + levels.tobytes())
+    np.testing.assert_array_equal(decode(file), levels.astype(np.uint16))

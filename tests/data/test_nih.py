@@ -161,3 +161,10 @@ def test_the_real_images_are_all_read(real_nih_dir: Path, config) -> None:
     for item in listing.items[:: max(1, len(listing.items) // 20)]:
         image = nih.read(item, config, real_nih_dir)
         assert image.ndim == 2 and image.std() > 5
+
+
+def test_a_split_list_that_is_not_text_is_named(tmp_path: Path, make_config: MakeConfig) -> None:
+    folder = write_nih(tmp_path / "nih")
+    (folder / "train_val_list.txt").write_bytes(b"\xff\xfe\x00binary")
+    with pytest.raises(DataError, match=r"train_val_list\.txt: is not a list of file names"):
+        nih.list_items(make_config(source="nih"), folder)

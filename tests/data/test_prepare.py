@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cxrbench.config import DataConfig
 from cxrbench.data import folder, packing, phantom
@@ -342,3 +343,43 @@ def test_a_full_disk_is_an_error_that_can_be_mended(
         with pytest.raises(DataError, match=r"sets: cannot be written \(.*[Nn]o space left.*free space"):
             quietly(config, None, tmp_path / "sets")
     assert files(quietly(config, None, tmp_path / "sets")) == files(quietly(config, None, tmp_path / "whole"))
+
+
+def test_foreign_files_stop_past_their_share(tmp_path: Path, make_config: MakeConfig) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for index in range(3):
+        Image.fromarray(np.full((8, 8), index * 40, np.uint8)).save(source / f"{index}.png")
+    (source / "notes.txt").write_text("not an image")
+    (source / "nowhere.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(DataError, match=r"2 files \(notes\.txt, nowhere\.png\) of 5 .*max_foreign_share = 0\.3"):
+        quietly(make_config(source="folder", max_foreign_share=0.3), source, tmp_path / "sets")
+    made = quietly(make_config(source="folder", max_foreign_share=0.4), source, tmp_path / "sets")
+    assert [row["file"] for row in problems(made)] == ["notes.txt", "nowhere.png"]
+
+
+def test_a_file_replaced_by_one_of_the_same_length_is_noticed(tmp_path: Path, make_config: MakeConfig) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for index in range(4):
+        Image.fromarray(np.full((8, 8), index * 40, np.uint8)).save(source / f"{index}.bmp")
+    config = make_config(source="folder", equalize=False)
+    first = quietly(config, source, tmp_path / "sets")
+    assert quietly(config, source, tmp_path / "sets") == first
+    before = (source / "2.bmp").stat()
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).save(source / "2.bmp")
+    assert (source / "2.bmp").stat().st_size == before.st_size
+    os.utime(source / "2.bmp", ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
+    second = quietly(config, source, tmp_path / "sets")
+    assert 200 in Dataset.open(second).images
+    assert 200 not in Dataset.open(first).images
+    assert Dataset.open(second).fingerprint != Dataset.open(first).fingerprint
+
+
+def test_a_file_name_that_is_not_text_is_packed(tmp_path: Path, make_config: MakeConfig) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in (b"a\xff.png", b"b.png", b"c.png"):
+        Image.fromarray(np.full((8, 8), 90, np.uint8)).save(source / os.fsdecode(name), format="PNG")
+    made = quietly(make_config(source="folder"), source, tmp_path / "sets")
+    assert len(Dataset.open(made).labels) == 3

@@ -32,9 +32,9 @@ def nih() -> Config:
 
 
 def test_phantoms_need_no_directory_and_are_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = load_config("smoke", ["data.count=20"])
+    config = load_config("smoke", ["data.count=80"])
     folder = prepare_task(config, None, tmp_path)
-    assert capsys.readouterr().out == f"{folder}: 16 training and 4 test images; no problems\n"
+    assert capsys.readouterr().out == f"{folder}: 64 training and 16 test images; no problems\n"
     assert prepare_task(config, None, tmp_path) == folder
 
 
