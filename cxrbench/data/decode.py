@@ -38,7 +38,7 @@ def decode(path: Path) -> Gray:
         ):
             image.load()
             return _gray(image, path)
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:  # Pillow's readers raise of many kinds on mangled files; one must not end the job
         raise DataError(f"{path}: cannot be decoded ({error}); replace the file or remove it") from None

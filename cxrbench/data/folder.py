@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from cxrbench.config import DataConfig
 from cxrbench.data.decode import SUFFIXES, Gray, decode
-from cxrbench.data.items import FOREIGN, Found, Item, Listing, Problem, held_out_count, train_first
+from cxrbench.data.items import FOREIGN, MISSING, Found, Item, Listing, Problem, held_out_count, train_first
 from cxrbench.errors import DataError
 
 
@@ -25,7 +26,7 @@ def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
         raise DataError('data.source "folder": no data directory; pass --data-dir with the folder of images')
     if not data_dir.is_dir():
         raise DataError(f"{data_dir}: no such folder; pass --data-dir with the folder of images")
-    images, others = _walk(data_dir)
+    images, others, nowhere = _walk(data_dir)
     if len(images) < 2:
         raise DataError(
             f"{data_dir}: holds {len(images)} images, but training and testing need at least one each; "
@@ -38,8 +39,9 @@ def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
         Item(image.path, "test" if index in test else "train", path=image.path, size=image.size, changed=image.changed)
         for index, image in enumerate(images)
     ]
-    problems = tuple(Problem(path, FOREIGN, "is not an image by its name, or no file behind it") for path in others)
-    return Listing(train_first(items), problems, len(items))
+    problems = [Problem(path, FOREIGN, "is not an image by its name") for path in others]
+    problems += [Problem(path, MISSING, "is a link that leads nowhere") for path in nowhere]
+    return Listing(train_first(items), tuple(problems), len(items) + len(nowhere), len(items) + len(others))
 
 
 def read(item: Item, config: DataConfig, data_dir: Path | None) -> Gray:
@@ -51,18 +53,31 @@ def read(item: Item, config: DataConfig, data_dir: Path | None) -> Gray:
     return decode((data_dir or Path()) / item.path)
 
 
-def _walk(data_dir: Path) -> tuple[list[Found], list[str]]:
-    """Images and other files under a folder, by path relative to it, sorted; hidden files are left alone."""
-    images, others = [], []
-    for place, folders, names in os.walk(data_dir):
+def _walk(data_dir: Path) -> tuple[list[Found], list[str], list[str]]:
+    """Images, other files and dangling links under a folder, by relative path, sorted; hidden files are left alone.
+
+    Raises:
+        OSError: a folder cannot be read; it must not count as empty.
+    """
+    images: list[Found] = []
+    others: list[str] = []
+    nowhere: list[str] = []
+    for place, folders, names in os.walk(data_dir, onerror=_refuse):
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
         for name in names:
             file = Path(place, name)
             path = file.relative_to(data_dir).as_posix()
             if name.startswith("."):
                 continue
-            if file.suffix.lower() in SUFFIXES and file.is_file():  # a link may lead nowhere
-                images.append(Found.of(path, file.stat()))
-            else:
+            if file.suffix.lower() not in SUFFIXES:
                 others.append(path)
-    return sorted(images), sorted(others)
+                continue
+            try:
+                images.append(Found.of(path, file.stat()))
+            except FileNotFoundError:
+                nowhere.append(path)
+    return sorted(images), sorted(others), sorted(nowhere)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error

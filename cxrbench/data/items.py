@@ -63,12 +63,14 @@ class Problem:
 class Listing:
     """What a source found: training items first, then test items, each in a fixed order.
 
-    ``listed`` counts the images that were asked for, found or not, so that shares can be judged.
+    ``listed`` counts the images that were asked for, found or not, and ``on_disk`` the files that were found, wanted
+    or not, so that shares can be judged.
     """
 
     items: tuple[Item, ...]
     problems: tuple[Problem, ...] = ()
     listed: int = 0
+    on_disk: int = 0
 
 
 def train_first(items: list[Item]) -> tuple[Item, ...]:

@@ -76,7 +76,9 @@ def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
             f"{data_dir}: none of the {listed} images that are listed and pass the filters is on disk; "
             "put the official archives' images into images/ or images_001/images/ and so on"
         )
-    return Listing(train_first(items), tuple(sorted(problems, key=lambda problem: problem.file)), listed)
+    foreign = sum(problem.kind == FOREIGN for problem in problems)
+    named = tuple(sorted(problems, key=lambda problem: problem.file))
+    return Listing(train_first(items), named, listed, len(on_disk) + foreign)
 
 
 def read(item: Item, config: DataConfig, data_dir: Path | None) -> Gray:

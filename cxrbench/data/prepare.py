@@ -141,7 +141,7 @@ def _identity(settings: dict[str, Any], listing: Listing) -> str:
     """Changes with the settings, and with the name, length, time of change or label of any image."""
     names = hashlib.sha256()
     for item in listing.items:
-        names.update(repr(item).encode(errors="surrogateescape"))
+        names.update(repr(item).encode())
     return fingerprint({"settings": settings, "items": names.hexdigest()})
 
 
@@ -209,10 +209,9 @@ def _refuse_missing(listing: Listing, config: DataConfig, data_dir: Path | None)
 
 def _refuse_foreign(listing: Listing, config: DataConfig, data_dir: Path | None) -> None:
     foreign = [problem for problem in listing.problems if problem.kind == FOREIGN]
-    found = len(listing.items) + len(foreign)
-    if len(foreign) > config.max_foreign_share * found:
+    if len(foreign) > config.max_foreign_share * listing.on_disk:
         raise DataError(
-            f"{data_dir}: {_some(foreign)} of {found} on disk do not belong to the data set, more than "
+            f"{data_dir}: {_some(foreign)} of {listing.on_disk} on disk do not belong to the data set, more than "
             f"data.max_foreign_share = {config.max_foreign_share} allows; move them away or raise it"
         )
 

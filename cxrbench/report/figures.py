@@ -15,16 +15,18 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from scipy.signal import lfilter
 
+from cxrbench.pictures import GAP
 from cxrbench.report.headline import ranking
 from cxrbench.report.results import OURS, Histograms, Record, Results
 from cxrbench.report.wording import BACKENDS, COLOURS, backend_and_variant, metric_label, quantity, scale, setting
 
 INK, FAINT = "#1b2430", "#d5dae1"
 WIDTH, HERO_WIDTH = 5.2, 9.0  # inches: two of the first stand side by side on a desk, one alone on a phone
+HERO_SIDE = 4  # images along each side of what it shows of a backend
 DOTS_PER_INCH = 144
 MOST_POINTS = 1500  # of a curve: more than a page has pixels
 LINES = {"jax": "-", "torch": (0, (5, 1.5)), "tensorflow": (0, (1.5, 1))}  # told apart without colour, too
-LARGEST_PICTURE = 512  # pixels along a side
+LARGEST_PICTURE = 640  # pixels along a side: 8 images of 64 with their gaps fit as they are
 
 
 def bars(results: Results, metric: str) -> Figure | None:
@@ -101,10 +103,11 @@ def hero(results: Results, grids: dict[str, NDArray[np.uint8]]) -> Figure | None
     """For the top of a README: step time bars, and under them what each backend's generator draws."""
     records = ranking(results)
     heights = []
+    corners = {backend: _corner(picture, results) for backend, picture in grids.items()}
     if records:
         heights.append(0.8 + 0.36 * len(records))
     if grids:
-        tallest = max(picture.shape[0] / picture.shape[1] for picture in grids.values())
+        tallest = max(picture.shape[0] / picture.shape[1] for picture in corners.values())
         heights.append(0.4 + tallest * HERO_WIDTH / max(len(grids), 2))
     if not heights:
         return None
@@ -116,19 +119,23 @@ def hero(results: Results, grids: dict[str, NDArray[np.uint8]]) -> Figure | None
         _dress(axes, "Time per training step, shorter is better")
     if grids:
         panels = parts.pop(0).subplots(1, len(grids), squeeze=False)[0]
-        for axes, (backend, picture) in zip(panels, grids.items(), strict=True):
+        for axes, (backend, picture) in zip(panels, corners.items(), strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
             axes.set_axis_off()
             axes.set_title(f"{BACKENDS[backend]}, synthetic", color=COLOURS[backend], fontsize=10, fontweight="bold")
     return figure
 
 
+def _corner(picture: NDArray[np.uint8], results: Results) -> NDArray[np.uint8]:
+    """The first few images of a grid, the same for every backend, large enough to be looked at."""
+    side = HERO_SIDE * (results.manifest.config["data"]["image_size"] + GAP) - GAP
+    return picture[:side, :side]
+
+
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """One gray picture, (H, W) uint8, reduced to at most 512 pixels along a side."""
+    """One gray picture, (H, W) uint8."""
     with Image.open(path) as image:
-        gray = image.convert("L")
-        gray.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
-        return np.asarray(gray)
+        return np.asarray(image.convert("L"))
 
 
 def figure_png(figure: Figure, notice: str = "") -> bytes:
@@ -144,8 +151,10 @@ def figure_png(figure: Figure, notice: str = "") -> bytes:
 
 
 def picture_png(picture: NDArray[np.uint8], notice: str = "") -> bytes:
-    """A gray picture, (H, W) uint8, as PNG; ``notice`` as above."""
-    return _png(Image.fromarray(picture), notice)
+    """A gray picture, (H, W) uint8, as PNG, reduced to LARGEST_PICTURE along a side; ``notice`` as above."""
+    image = Image.fromarray(picture)
+    image.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
+    return _png(image, notice)
 
 
 def _png(image: Image.Image, notice: str) -> bytes:

@@ -352,10 +352,26 @@ def test_foreign_files_stop_past_their_share(tmp_path: Path, make_config: MakeCo
         Image.fromarray(np.full((8, 8), index * 40, np.uint8)).save(source / f"{index}.png")
     (source / "notes.txt").write_text("not an image")
     (source / "nowhere.png").symlink_to(tmp_path / "gone.png")
-    with pytest.raises(DataError, match=r"2 files \(notes\.txt, nowhere\.png\) of 5 .*max_foreign_share = 0\.3"):
-        quietly(make_config(source="folder", max_foreign_share=0.3), source, tmp_path / "sets")
-    made = quietly(make_config(source="folder", max_foreign_share=0.4), source, tmp_path / "sets")
-    assert [row["file"] for row in problems(made)] == ["notes.txt", "nowhere.png"]
+    with pytest.raises(DataError, match=r"1 files \(notes\.txt\) of 4 .*max_foreign_share = 0\.2"):
+        quietly(make_config(source="folder", max_foreign_share=0.2), source, tmp_path / "sets")
+    with pytest.raises(DataError, match=r"1 files \(nowhere\.png\) of 4 .*max_missing_share = 0\.2"):
+        quietly(make_config(source="folder", max_missing_share=0.2), source, tmp_path / "sets")
+    made = quietly(make_config(source="folder", max_foreign_share=0.25), source, tmp_path / "sets")
+    assert [(row["file"], row["kind"]) for row in problems(made)] == [
+        ("notes.txt", "foreign"),
+        ("nowhere.png", "missing"),
+    ]
+
+
+def test_a_folder_that_cannot_be_read_is_no_empty_one(
+    tmp_path: Path, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(place: object) -> None:
+        raise PermissionError(13, "Permission denied", str(place))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"cannot be read .*Permission denied"):
+        quietly(make_config(source="folder"), tmp_path, tmp_path / "sets")
 
 
 def test_a_file_replaced_by_one_of_the_same_length_is_noticed(tmp_path: Path, make_config: MakeConfig) -> None:
