@@ -29,12 +29,14 @@ def test_the_interval_covers_the_true_median_about_as_often_as_it_says():
 
 
 def test_peak_host_memory_sees_an_allocation():
+    held = np.ones(500_000_000, dtype=np.uint8)  # a large parent must not count
     script = (
         "import numpy; from cxrbench.measure.memory import peak_host_memory as peak; "
         "before = peak(); block = numpy.ones(200_000_000, dtype='uint8'); print(peak() - before)"
     )
     grown = int(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
     assert 150e6 < grown < 250e6
+    assert held.nbytes == 500_000_000
 
 
 def test_flags_hold_what_changes_numbers_and_nothing_else(monkeypatch):
