@@ -150,14 +150,19 @@ def wait_for(condition, otherwise: str) -> None:
         time.sleep(0.01)
 
 
+def interrupt(config: DataConfig, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C after 33 phantoms were read: 32 rows, two whole chunks, are done."""
+    with monkeypatch.context() as patch:
+        count_reads(patch, phantom, stop_after=33)
+        with pytest.raises(KeyboardInterrupt):
+            quietly(config, None, root)
+
+
 def test_a_row_that_was_lost_after_all_is_made_again(
     tmp_path: Path, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = make_config(count=40)
-    with monkeypatch.context() as patch:
-        count_reads(patch, phantom, stop_after=33)
-        with pytest.raises(KeyboardInterrupt):
-            quietly(config, None, tmp_path / "sets")
+    interrupt(config, tmp_path / "sets", monkeypatch)
     (file,) = (tmp_path / "sets").glob("*.partial/images.npy")
     content = bytearray(file.read_bytes())
     content[-40 * 1024 + 5 * 1024] ^= 255  # one pixel of row 5, as a power cut might leave it
@@ -174,10 +179,7 @@ def test_a_partial_folder_that_does_not_fit_is_begun_anew(
     tmp_path: Path, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     config = make_config(count=40)
-    with monkeypatch.context() as patch:
-        count_reads(patch, phantom, stop_after=33)
-        with pytest.raises(KeyboardInterrupt):
-            quietly(config, None, tmp_path / "sets")
+    interrupt(config, tmp_path / "sets", monkeypatch)
     (file,) = (tmp_path / "sets").glob(f"*.partial/{broken}")
     file.write_bytes(file.read_bytes()[:50])
     assert files(quietly(config, None, tmp_path / "sets")) == files(quietly(config, None, tmp_path / "whole"))
