@@ -93,6 +93,20 @@ def prepare(session: nox.Session) -> None:
     cxrbench(session, "report", "prepare", *session.posargs)
 
 
+def show_parity(session: nox.Session, experiment: list[str]) -> None:
+    """Both stages on every backend, each in a process of its own, then the comparison."""
+    for stage in ("record", "exchange"):
+        for backend in BACKENDS:
+            cxrbench(session, backend, "parity", stage, *experiment)
+    cxrbench(session, "report", "parity", *experiment)
+
+
+@nox.session(python=False, requires=ALL_ENVIRONMENTS)
+def parity(session: nox.Session) -> None:
+    """Show that all backends do the same work, bound by bound (--config parity: the long form)."""
+    show_parity(session, session.posargs or ["--config", "smoke"])
+
+
 @nox.session(python=False, requires=["env-report"])
 def evaluate(session: nox.Session) -> None:
     """Measure the quality of every backend's samples beside held-out real images."""
@@ -103,6 +117,12 @@ def evaluate(session: nox.Session) -> None:
 def report(session: nox.Session) -> None:
     """Write reports/<name>/ from what every stage left."""
     cxrbench(session, "report", "report", *session.posargs)
+
+
+@nox.session(python=False, requires=ALL_ENVIRONMENTS)
+def reproduce(session: nox.Session) -> None:
+    """Run a report again from its manifest and say what came out the same: nox -s reproduce -- reports/quick."""
+    cxrbench(session, "report", "reproduce", *session.posargs)
 
 
 def everything(session: nox.Session, config: str) -> None:
@@ -120,6 +140,7 @@ def everything(session: nox.Session, config: str) -> None:
     cxrbench(session, "report", "prepare", *experiment, *source)
     for backend in BACKENDS:  # before training: a benchmark begins with an empty compile cache and leaves a full one
         cxrbench(session, backend, "bench", *experiment)
+    show_parity(session, experiment)
     for backend in BACKENDS:
         cxrbench(session, backend, "train", *experiment, *source, *(["--fresh"] if options.fresh else []))
         cxrbench(session, backend, "sample", *experiment)

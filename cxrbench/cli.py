@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cxrbench
-from cxrbench.config import Config, load_config
+from cxrbench.config import Config
+from cxrbench.configfile import load_config
 from cxrbench.errors import CxrbenchError
 from cxrbench.folders import BACKENDS, REPORTS, RUNS
 
@@ -24,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     before = signal.signal(signal.SIGTERM, _interrupt)  # so that what a task started is stopped with it
     try:
-        options.run(load_config(options.config, options.set), options)
+        options.run(options)
     except CxrbenchError as error:
         print(f"cxrbench {options.command}: {error}", file=sys.stderr)
         return 1
@@ -86,6 +88,19 @@ def bench(config: Config, options: argparse.Namespace) -> None:
     bench_task(config, choose_backend(options.backend))
 
 
+def parity(config: Config, options: argparse.Namespace) -> None:
+    """show that all backends do the same work: record and exchange on each, then compare"""
+    from cxrbench.tasks.engine import choose_backend
+    from cxrbench.tasks.parity import exchange_task, parity_task, record_task
+
+    if options.stage == "record":
+        record_task(config, choose_backend(options.backend))
+    elif options.stage == "exchange":
+        exchange_task(config, choose_backend(options.backend), options.backends)
+    else:
+        parity_task(config, options.backends)
+
+
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """measure the quality of the samples of every backend, beside held-out real images"""
     from cxrbench.tasks.evaluate import evaluate_task
@@ -100,41 +115,65 @@ def report(config: Config, options: argparse.Namespace) -> None:
     report_task(config, options.backends, RUNS, REPORTS, options.name)
 
 
+def reproduce(options: argparse.Namespace) -> None:
+    """run a report again from its own manifest, and say value by value what came out the same"""
+    from cxrbench.tasks.reproduce import reproduce_task
+
+    reproduce_task(options.report, options.data_dir)
+
+
+def _configured(task: Callable[[Config, argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
+    return lambda options: task(load_config(options.config, options.set), options)
+
+
 def _parser() -> argparse.ArgumentParser:
     about = f"{cxrbench.__doc__} Stages, in their order:"
     parser = argparse.ArgumentParser(prog="python -m cxrbench", description=about)
     parser.add_argument("--version", action="version", version=f"cxrbench {cxrbench.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     added = {}
-    for task in (prepare, train, sample, bench, evaluate, report):
+    for task in (prepare, bench, parity, train, sample, evaluate, report):
         added[task] = command = commands.add_parser(task.__name__, help=task.__doc__, description=task.__doc__)
-        command.set_defaults(run=task)
+        command.set_defaults(run=_configured(task))
         command.add_argument(
             "--config", default="quick", metavar="FILE", help="a TOML file, or the name of one in configs/ (quick)"
         )
         command.add_argument(
             "--set", action="append", metavar="KEY=VALUE", help="one setting, such as train.epochs=3; may be repeated"
         )
-        command.add_argument(
-            "--data-dir",
-            type=Path,
-            metavar="DIR",
-            help="the images of the sources nih and folder; tasks that read none take it too, so that one line of "
-            "options serves several",
-        )
+        _add_data_dir(command)
+    again = commands.add_parser(reproduce.__name__, help=reproduce.__doc__, description=reproduce.__doc__)
+    again.set_defaults(run=reproduce)
+    again.add_argument("report", type=Path, metavar="REPORT", help="the folder of a report, such as reports/quick")
+    _add_data_dir(again)
     for task in (train, evaluate):
         added[task].add_argument(
             "--dataset", type=Path, metavar="FOLDER", help="what prepare wrote, where the source images are not at hand"
         )
-    for task in (train, sample, bench):
+    for task in (bench, parity, train, sample):
         added[task].add_argument(
             "--backend", choices=BACKENDS, help="KERAS_BACKEND, or the only one that is installed, without it"
         )
-    for task in (evaluate, report):
+    for task in (parity, evaluate, report):
         added[task].add_argument(
             "--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS), help="all three without it"
         )
+    added[parity].add_argument(
+        "stage", nargs="?", choices=("record", "exchange", "compare"), default="compare",
+        help="record: train the twins on one backend; exchange: go on there from the checkpoints of all; "
+        "compare (without it): judge what all left",
+    )  # fmt: skip
     added[prepare].add_argument("--workers", type=int, metavar="N", help="processes; one per core without it")
     added[train].add_argument("--fresh", action="store_true", help="delete an earlier run of this name and train anew")
     added[report].add_argument("--name", help="the folder under reports/; the configuration's name without it")
     return parser
+
+
+def _add_data_dir(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="the images of the sources nih and folder; tasks that read none take it too, so that one line of "
+        "options serves several",
+    )

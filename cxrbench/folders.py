@@ -91,6 +91,35 @@ class RunFolder:
         return manifest
 
 
+@dataclass(frozen=True)
+class ParityFolder:
+    """The files of the proof that all backends do the same work: ``runs/<name>/parity/``."""
+
+    path: Path
+
+    def evidence(self, stage: str, backend: str) -> Path:
+        """What one backend computed in the stage ``record`` or ``exchange``."""
+        return self.path / f"{stage}-{backend}.npz"
+
+    def checkpoints(self, backend: str) -> dict[str, Path]:
+        """By precision, the folder of the checkpoint that one backend leaves for the others."""
+        return {precision: self.path / "checkpoints" / f"{backend}-{precision}" for precision in ("float32", "float64")}
+
+    @property
+    def result(self) -> Path:
+        """Every bound with what was measured (JSON)."""
+        return self.path / "parity.json"
+
+    @property
+    def figure(self) -> Path:
+        return self.path / "parity.png"
+
+
+def parity_folder(config: Config, root: Path = RUNS) -> ParityFolder:
+    """The folder of one experiment's proof."""
+    return ParityFolder(root / config.name / "parity")
+
+
 def run_folder(config: Config, backend: str, root: Path = RUNS) -> RunFolder:
     """The folder of one experiment on one backend."""
     return RunFolder(root / config.name / backend)

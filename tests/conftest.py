@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 # Their modules import Keras, so they cannot even be collected without it.
-NEED_KERAS = ("gan", "backends", "tasks/test_bench.py", "tasks/test_train.py", "tasks/test_checkpoints.py")
+NEED_KERAS = ("gan", "backends", "native", "parity/test_record.py", "tasks/test_bench.py", "tasks/test_train.py")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -21,6 +21,6 @@ def _started_engine(request: pytest.FixtureRequest) -> None:
     """Settings such as the growth of device memory are refused once an engine has computed anything."""
     if any(item.get_closest_marker("engine") for item in request.session.items):
         from cxrbench import backends
-        from cxrbench.config import load_config
+        from cxrbench.configfile import load_config
 
         backends.active().configure(load_config("smoke").compute)

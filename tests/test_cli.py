@@ -10,7 +10,8 @@ from cxrbench.cli import main
 from cxrbench.errors import ConfigError
 from cxrbench.tasks.engine import choose_backend
 
-TASKS = ("prepare", "train", "sample", "bench", "evaluate", "report")
+CONFIGURED = ("prepare", "bench", "parity", "train", "sample", "evaluate", "report")
+TASKS = (*CONFIGURED, "reproduce")
 
 
 def run(*arguments, cwd):
@@ -31,7 +32,9 @@ def test_every_task_explains_itself(task, capsys):
     with pytest.raises(SystemExit) as left:
         main([task, "--help"])
     assert left.value.code == 0
-    assert "--config" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert ("--config" in shown) == (task in CONFIGURED)
+    assert "--data-dir" in shown
 
 
 def test_an_error_is_one_line_and_exit_code_1(tmp_path):

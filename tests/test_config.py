@@ -2,7 +2,7 @@
 
 import pytest
 
-from cxrbench.config import CONFIGS, load_config
+from cxrbench.configfile import CONFIGS, load_config
 from cxrbench.errors import ConfigError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,6 +20,8 @@ Variables = list[keras.Variable]
 
 
 def configure(compute: ComputeConfig) -> None:
+    if compute.deterministic:  # read when the GPU is first used
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
     if compute.device == "gpu" and device() != "gpu":
         raise RunError('compute.device: "gpu" cannot be used by JAX here: it sees no GPU')
     if compute.device == "cpu":

@@ -25,6 +25,8 @@ def configure(compute: ComputeConfig) -> None:
     for gpu in tf.config.get_visible_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # else it takes all memory, and leaves none to others
     tf.config.experimental.enable_tensor_float_32_execution(compute.tf32)
+    if compute.deterministic:
+        tf.config.experimental.enable_op_determinism()  # for the rest of this process
     set_float(compute.precision)
 
 

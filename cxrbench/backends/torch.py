@@ -33,6 +33,9 @@ def configure(compute: ComputeConfig) -> None:
     global_state.set_global_attribute("torch_device", wanted)  # `keras.device` lasts for a block only
     torch.backends.cuda.matmul.allow_tf32 = compute.tf32
     torch.backends.cudnn.allow_tf32 = compute.tf32
+    torch.use_deterministic_algorithms(compute.deterministic)
+    if compute.deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS is deterministic only with a workspace of this size
     set_float(compute.precision)
 
 

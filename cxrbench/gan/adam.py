@@ -30,13 +30,13 @@ class Adam(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._means, self._squares = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+        self.means, self.squares = self.add_optimizer_variables(variables, ["momentum", "velocity"])
 
     def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         index = self._get_variable_index(variable)
         step = ops.cast(self.iterations + 1, variable.dtype)
         correction = ops.sqrt(1.0 - ops.power(self.beta_2, step)) / (1.0 - ops.power(self.beta_1, step))
-        mean, square = self._means[index], self._squares[index]
+        mean, square = self.means[index], self.squares[index]
         new_mean = mean + (gradient - mean) * (1.0 - self.beta_1)
         new_square = square + (ops.square(gradient) - square) * (1.0 - self.beta_2)
         self.assign(mean, new_mean)

@@ -38,6 +38,25 @@ class DCGAN(keras.Model):
         parts = (self.generator, self.discriminator, self.generator_optimizer, self.discriminator_optimizer)
         return [variable for part in parts for variable in part.variables]
 
+    @property
+    def named_state(self) -> dict[str, keras.Variable]:
+        """The state by names that are the same on every backend and in every process.
+
+        ``generator/dense/kernel``, its ``…/momentum`` and ``…/velocity``, and ``generator/iterations``, the number of
+        updates that were applied.
+        """
+        named: dict[str, keras.Variable] = {}
+        for network, optimizer in (
+            (self.generator, self.generator_optimizer),
+            (self.discriminator, self.discriminator_optimizer),
+        ):
+            named |= {variable.path: variable for variable in network.variables}
+            for slot, variables in (("momentum", optimizer.means), ("velocity", optimizer.squares)):
+                paths = [f"{variable.path}/{slot}" for variable in network.trainable_variables]
+                named |= dict(zip(paths, variables, strict=True))
+            named[f"{network.name}/iterations"] = optimizer.iterations
+        return named
+
 
 def build_sampler(gan: DCGAN, config: Config, count: int, seed: int, purpose: Purpose) -> Callable[[Tensor], Tensor]:
     """A function of the number of a batch (scalar int32) that gives images (count, H, W, 1) uint8.

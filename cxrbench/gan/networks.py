@@ -78,14 +78,19 @@ class Discriminator(keras.Model):
             shape = convolution.compute_output_shape(shape)
         self.logit.build((None, math.prod(shape[1:])))
 
-    def call(self, images: Tensor, keep: list[Tensor] | None = None) -> Tensor:
-        hidden = images
+    def features(self, images: Tensor, keep: list[Tensor] | None = None) -> list[Tensor]:
+        """What every convolution hands on, each (B, H / 2^level, W / 2^level, C)."""
+        hidden, features = images, []
         for level, convolution in enumerate(self.convolutions):
             hidden = convolution(hidden)
             hidden = ops.where(hidden > 0, hidden, self.slope * hidden)  # LeakyReLU, one gradient at zero for all
             if keep is not None:
                 hidden = self.dropout(hidden, keep=keep[level])
-        return self.logit(self.flatten(hidden))
+            features.append(hidden)
+        return features
+
+    def call(self, images: Tensor, keep: list[Tensor] | None = None) -> Tensor:
+        return self.logit(self.flatten(self.features(images, keep)[-1]))
 
     def get_config(self) -> dict[str, Any]:
         return dict(self.settings)

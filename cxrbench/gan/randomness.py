@@ -107,9 +107,9 @@ def keep_masks(seed: int, step: Tensor, shapes: list[tuple[int, ...]], dropped: 
 
 
 def _to_unit(word: Tensor, dtype: str) -> Tensor:
-    """The upper 24 bits as the midpoint of one of 2**24 equal parts of (0, 1): exact in float32."""
-    high = ops.bitwise_and(ops.right_shift(word, 8), (1 << 24) - 1)
-    return (ops.cast(high, dtype) + 0.5) * 2.0**-24
+    """The upper 23 bits as the midpoint of one of 2**23 equal parts of (0, 1): exact in float32, and never 1."""
+    high = ops.bitwise_and(ops.right_shift(word, 9), (1 << 23) - 1)
+    return (ops.cast(high, dtype) + 0.5) * 2.0**-23
 
 
 def _rotate_left(word: Tensor, bits: int) -> Tensor:

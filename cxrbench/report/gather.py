@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cxrbench.config import Config, fingerprint
 from cxrbench.folders import LOSS_COLUMNS, RunFolder, run_folder
-from cxrbench.report.reproduce import instructions
+from cxrbench.report.instructions import instructions
 from cxrbench.report.results import (
     REAL,
     Benchmark,

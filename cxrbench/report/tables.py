@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cxrbench.measure.machine import PACKAGES, canonical
 from cxrbench.quality.registry import METRICS
 from cxrbench.report.headline import is_quality
 from cxrbench.report.results import MEMORY, REAL, SPEED, Record, Results, Timing
@@ -104,8 +105,9 @@ def machines(results: Results) -> Table:
 
 
 def versions(results: Results) -> Table:
-    """One column per trained backend: the version of every package that its run names."""
-    return _by_backend([*results.manifest.runs], _lines([run.versions for run in results.manifest.runs.values()]))
+    """One column per trained backend: the version of each package that decides a result; results.json has them all."""
+    runs = results.manifest.runs
+    return _by_backend([*runs], _lines([_deciding(run.versions) for run in runs.values()]))
 
 
 def environments(results: Results) -> Table:
@@ -171,9 +173,14 @@ def _metric_head(name: str, example: Record) -> Cell:
 
 def _other_versions(results: Results, backend: str, timed: Timing) -> str:
     run = next((run for name, run in results.manifest.runs.items() if name == backend), None)
-    trained = run.versions if run else {}
-    other = {name: version for name, version in timed.versions.items() if trained.get(name) != version}
+    trained = _deciding(run.versions) if run else {}
+    other = {name: one for name, one in _deciding(timed.versions).items() if trained.get(name) != one}
     return _pairs(other) if other else "none"
+
+
+def _deciding(found: dict[str, str | None]) -> dict[str, str | None]:
+    known = {canonical(name): version for name, version in found.items()}
+    return {name: known[name] for name in PACKAGES if name in known}
 
 
 def _by_backend(backends: Sequence[str], lines: dict[str, list[str]]) -> Table:

@@ -13,10 +13,10 @@ from tqdm import tqdm
 from cxrbench.config import Config
 from cxrbench.errors import RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
+from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.pictures import grid, save_png
-from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint
 from cxrbench.tasks.engine import start_backend
 
 GRID_IMAGES = 64
@@ -32,7 +32,7 @@ def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
     """
     run = run_folder(config, backend, runs)
     run.read_manifest()
-    checkpoint, refused = newest_checkpoint(run.checkpoints)
+    checkpoint, refused = newest_checkpoint(run.checkpoints, config.training_fingerprint)
     for line in refused:
         print(f"passed over: {line}")
     if checkpoint is None:
@@ -40,7 +40,7 @@ def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
 
     engine = start_backend(config, run.compile_cache)
     gan = DCGAN(config, engine.upsampling)
-    load_checkpoint(run.checkpoints, checkpoint, gan, config.training_fingerprint)
+    load_checkpoint(run.checkpoints, checkpoint, gan)
     batch, count = config.train.batch_size, config.sample.count
     numbers = range(-(-count // batch))
     draw = engine.compile(

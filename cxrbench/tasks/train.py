@@ -21,12 +21,12 @@ from cxrbench.config import Config
 from cxrbench.data.batches import Dataset, batch_indices, batches
 from cxrbench.errors import RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
+from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import build_step
 from cxrbench.measure import machine
 from cxrbench.pictures import grid, save_png
-from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint
 from cxrbench.tasks.engine import start_backend
 from cxrbench.tasks.losses import LossLog, open_loss_log
 
@@ -136,7 +136,7 @@ class Training:
             log.fetch()
         except RunError as error:
             self._write_manifest("failed", step)
-            good, _ = newest_checkpoint(self.run_folder.checkpoints)
+            good, _ = newest_checkpoint(self.run_folder.checkpoints, self.config.training_fingerprint)
             raise RunError(
                 f"{self.run_folder.path}: {error}; the run is stopped. Last good checkpoint: "
                 f"{good.file_name if good else 'none yet'}. "
@@ -166,12 +166,17 @@ class Training:
 
     def _restore(self) -> int:
         """Load the newest intact checkpoint, if any; returns the step to go on from."""
-        checkpoint, refused = newest_checkpoint(self.run_folder.checkpoints)
+        checkpoint, refused = newest_checkpoint(self.run_folder.checkpoints, self.config.training_fingerprint)
         for line in refused:
             print(f"passed over: {line}")
         if checkpoint is None:
             return 0
-        load_checkpoint(self.run_folder.checkpoints, checkpoint, self.gan, self.config.training_fingerprint)
+        if checkpoint.data_fingerprint != self.dataset.fingerprint:
+            raise RunError(
+                f"{self.run_folder.checkpoints / checkpoint.file_name}: trained on data {checkpoint.data_fingerprint}, "
+                f"not {self.dataset.fingerprint}; give it that data set, or --fresh to train anew"
+            )
+        load_checkpoint(self.run_folder.checkpoints, checkpoint, self.gan)
         if self.run_folder.manifest.exists():
             earlier = self.run_folder.read_manifest()
             self.seconds, self.started = earlier["train_seconds"], earlier["started"]

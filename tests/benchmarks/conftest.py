@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cxrbench.config import Config, load_config
+from cxrbench.config import Config
+from cxrbench.configfile import load_config
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import build_step

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cxrbench.config import DataConfig, load_config
+from cxrbench.config import DataConfig
+from cxrbench.configfile import load_config
 from cxrbench.data.nih import ENVIRONMENT
 
 from .sources import MakeConfig, write_nih

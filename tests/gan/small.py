@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cxrbench import backends
-from cxrbench.config import Config, load_config
+from cxrbench.config import Config
+from cxrbench.configfile import load_config
 from cxrbench.gan.dcgan import DCGAN
 from cxrbench.gan.step import build_step
 

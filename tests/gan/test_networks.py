@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from cxrbench.config import load_config
+from cxrbench.configfile import load_config
 from cxrbench.gan.adam import Adam
 from cxrbench.gan.dcgan import DCGAN, build_sampler, from_uint8, to_uint8
 from cxrbench.gan.layers import plain_form

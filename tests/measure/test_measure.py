@@ -41,10 +41,13 @@ def test_peak_host_memory_sees_an_allocation():
 
 def test_flags_hold_what_changes_numbers_and_nothing_else(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=/tmp/x --xla_cpu_enable_fast_math=true")
+    monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "bf16")
+    monkeypatch.setenv("PJRT_NPROC", "1")
     monkeypatch.setenv("TF_VAR_db_password", "hunter2")
     monkeypatch.setenv("SECRET_TOKEN", "abc")
     flags = machine.flags()
     assert flags["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=true"
+    assert flags["ONEDNN_DEFAULT_FPMATH_MODE"] == "bf16" and flags["PJRT_NPROC"] == "1"
     assert set(flags) <= set(machine.FLAGS)
     assert "hunter2" not in flags.values()
 
@@ -81,7 +84,29 @@ def test_the_machine_is_described():
     assert described["memory_bytes"] > 1e8
     assert described["cpu"]
     json.dumps(described)
-    assert machine.versions()["numpy"] == np.__version__
+
+
+def test_every_installed_distribution_has_its_version():
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=True
+    ).stdout
+    installed = {machine.canonical(one["name"]): one["version"] for one in json.loads(listed)}
+    found = machine.versions()
+    assert found == installed and found["numpy"] == np.__version__
+    assert list(found) == sorted(found)
+
+
+def test_a_name_is_one_however_it_is_spelled_and_the_first_on_the_path_counts(tmp_path, monkeypatch):
+    for folder, name, version in (("a", "Some_Engine.CPU", "2.0"), ("b", "some-engine-cpu", "1.0")):
+        information = tmp_path / folder / f"some_engine_cpu-{version}.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b")])
+    assert machine.versions() == {"some-engine-cpu": "2.0"}
+
+
+def test_what_a_page_shows_is_spelled_as_it_is_found():
+    assert [machine.canonical(name) for name in machine.PACKAGES] == list(machine.PACKAGES)
 
 
 def test_a_gpu_tool_without_a_gpu_is_no_error(tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.config import Config, load_config
+from cxrbench.config import Config
+from cxrbench.configfile import load_config
 from cxrbench.data.batches import Dataset
 from cxrbench.data.prepare import prepare
 from cxrbench.folders import run_folder

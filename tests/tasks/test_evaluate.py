@@ -198,7 +198,7 @@ def test_evaluating_loads_no_engine(config, dataset, tmp_path):
         (tmp_path / "engines" / name / "__init__.py").write_text("")
     program = (
         "import json, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
-        "from cxrbench.config import load_config; from cxrbench.tasks.evaluate import evaluate_task\n"
+        "from cxrbench.configfile import load_config; from cxrbench.tasks.evaluate import evaluate_task\n"
         "evaluate_task(load_config('smoke'), ['jax'], Path(sys.argv[2]), Path(sys.argv[3]))\n"
         "print(json.dumps(sorted({'tensorflow', 'torch', 'jax', 'keras'} & set(sys.modules))))"
     )

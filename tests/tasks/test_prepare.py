@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxrbench.config import Config, load_config
+from cxrbench.config import Config
+from cxrbench.configfile import load_config
 from cxrbench.errors import DataError
 from cxrbench.tasks.prepare import prepare_task
 

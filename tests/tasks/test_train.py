@@ -15,12 +15,12 @@ from PIL import Image
 from cxrbench import backends
 from cxrbench.data.batches import batches
 from cxrbench.errors import DataError, RunError
-from cxrbench.folders import LOSS_COLUMNS
+from cxrbench.folders import LOSS_COLUMNS, RunFolder
+from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import METRICS
 from cxrbench.tasks import train
-from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint
 from cxrbench.tasks.losses import LossLog
 from cxrbench.tasks.prepare import prepare_task
 from cxrbench.tasks.sample import sample_task
@@ -55,6 +55,10 @@ def run(backend, dataset, tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
     train_task(config(), backend, dataset, runs=runs)
     return sample_task(config(), backend, runs)
+
+
+def newest(run):
+    return newest_checkpoint(run.checkpoints, config().training_fingerprint)[0]
 
 
 def rows(run):
@@ -102,7 +106,7 @@ def test_checkpoints_and_grids_come_at_the_set_epochs_from_fixed_latents(backend
     assert [int(file.name[5:13]) for file in sorted(run.checkpoints.glob("*.h5"))] == [32, 40]
 
     gan = DCGAN(config())
-    load_checkpoint(run.checkpoints, newest_checkpoint(run.checkpoints)[0], gan, config().training_fingerprint)
+    load_checkpoint(run.checkpoints, newest(run), gan)
     draw = build_sampler(gan, config(), 36, config().train.seed, Purpose.GRID)
     expected = ops.convert_to_numpy(draw(backends.active().to_device(np.int32(0))))[..., 0]
     with Image.open(run.grids / "epoch-00005.png") as picture:
@@ -157,8 +161,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path,
 
     resumed = train_task(config(), backend, dataset, runs=tmp_path)
     assert resumed.losses.read_bytes() == run.losses.read_bytes()
-    left, right = newest_checkpoint(resumed.checkpoints)[0], newest_checkpoint(run.checkpoints)[0]
-    assert left.step == right.step == STEPS
+    assert newest(resumed).step == newest(run).step == STEPS
     for name in ("step-00000024.weights.h5",):
         assert weights(resumed.checkpoints / name) == weights(run.checkpoints / name)
 
@@ -202,7 +205,7 @@ def test_fresh_keeps_the_old_run_where_the_new_one_is_refused(run, backend, data
     larger = config("data.source=folder", "train.batch_size=33")
     with pytest.raises(DataError, match=r"batch_size.*33.*32"):
         train_task(larger, backend, dataset, fresh=True, runs=tmp_path)
-    assert newest_checkpoint(tmp_path / "small" / backend / "checkpoints")[0].step == STEPS
+    assert newest(RunFolder(tmp_path / "small" / backend)).step == STEPS
 
 
 def test_a_changed_data_set_is_refused(backend, dataset, tmp_path):
@@ -252,7 +255,7 @@ def test_a_damaged_manifest_is_named_and_the_way_out_works(run, backend, dataset
 
 def test_samples_say_which_checkpoint_they_are_of(run):
     said = json.loads(run.sample_manifest.read_text())
-    checkpoint = newest_checkpoint(run.checkpoints)[0]
+    checkpoint = newest(run)
     assert said["step"] == STEPS
     assert said["checkpoint_sha256"] == checkpoint.sha256
     assert said["count"] == len(np.load(run.sample_images))
@@ -260,14 +263,14 @@ def test_samples_say_which_checkpoint_they_are_of(run):
 
 def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(backend, dataset, tmp_path, monkeypatch):
     train_task(config("train.epochs=1"), backend, dataset, runs=tmp_path)
-    good = newest_checkpoint(tmp_path / "small" / backend / "checkpoints")[0]
+    good = newest(RunFolder(tmp_path / "small" / backend))
 
     add = LossLog.add
     nan = ops.convert_to_tensor(np.full(5, np.nan, dtype="float32"))
     monkeypatch.setattr(LossLog, "add", lambda self, step, metrics: add(self, step, nan if step == 10 else metrics))
     with pytest.raises(RunError, match=r"d_loss is nan at step 10.*Last good checkpoint: step-00000008.*learning_rate"):
         train_task(config(), backend, dataset, runs=tmp_path)
-    assert newest_checkpoint(tmp_path / "small" / backend / "checkpoints")[0] == good
+    assert newest(RunFolder(tmp_path / "small" / backend)) == good
     assert json.loads((tmp_path / "small" / backend / "run.json").read_text())["status"] == "failed"
 
 

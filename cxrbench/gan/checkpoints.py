@@ -53,45 +53,45 @@ def save_checkpoint(
     return checkpoint
 
 
-def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest intact checkpoint of a folder, and a line for each newer one that was passed over."""
-    refused = []
+def newest_checkpoint(folder: Path, training_fingerprint: str) -> tuple[Checkpoint | None, list[str]]:
+    """The newest intact checkpoint of an experiment, and a line for each newer one that was passed over.
+
+    Raises:
+        RunError: there are intact ones, but all are of other settings.
+    """
+    refused, foreign = [], []
     for note in sorted(folder.glob("step-*.json"), reverse=True):
         try:
             checkpoint = Checkpoint(**json.loads(note.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
             refused.append(f"{note}: not a note of a checkpoint")
             continue
-        file = folder / checkpoint.file_name
-        if not file.exists():
+        file, theirs = folder / checkpoint.file_name, checkpoint.training_fingerprint
+        if theirs != training_fingerprint:
+            foreign.append(f"{file}: made with other training settings ({theirs}, not {training_fingerprint})")
+        elif not file.exists():
             refused.append(f"{file}: missing")
         elif _sha256(file) != checkpoint.sha256:
             refused.append(f"{file}: damaged; its SHA-256 is not the one in {note.name}")
         else:
-            return checkpoint, refused
+            return checkpoint, foreign + refused
+    if foreign:
+        raise RunError(f"{foreign[0]}; use its configuration, or --fresh to train anew")
     return None, refused
 
 
-def load_checkpoint(folder: Path, checkpoint: Checkpoint, gan: DCGAN, training_fingerprint: str) -> None:
-    """Set all state of ``gan``.
-
-    Raises:
-        RunError: the checkpoint is of another experiment.
-    """
-    if checkpoint.training_fingerprint != training_fingerprint:
-        raise RunError(
-            f"{folder / checkpoint.file_name}: made with other training settings "
-            f"({checkpoint.training_fingerprint}, not {training_fingerprint}); "
-            "use its configuration, or --fresh to train anew"
-        )
+def load_checkpoint(folder: Path, checkpoint: Checkpoint, gan: DCGAN) -> None:
+    """Set all state of ``gan``, whichever backend wrote it."""
     gan.load_weights(folder / checkpoint.file_name)
 
 
 def prune_checkpoints(folder: Path, keep: int) -> None:
-    """Delete all but the newest ``keep`` checkpoints, each note before its weights."""
+    """Delete all but the newest ``keep`` checkpoints, each note before its weights, and weights without a note."""
     for note in sorted(folder.glob("step-*.json"))[:-keep]:
         note.unlink()
-        note.with_suffix("").with_suffix(SUFFIX).unlink(missing_ok=True)
+    for weights in folder.glob(f"step-*{SUFFIX}"):
+        if not weights.with_name(weights.name.replace(SUFFIX, ".json")).exists():
+            weights.unlink()
 
 
 def _note(folder: Path, step: int) -> Path:

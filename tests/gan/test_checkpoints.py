@@ -1,12 +1,14 @@
 """Checkpoints: whole or refused by name, and the one before is used."""
 
+import re
+
 import numpy as np
 import pytest
 from keras import ops
 
 from cxrbench.errors import RunError
+from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint
 from cxrbench.gan.dcgan import DCGAN
-from cxrbench.tasks.checkpoints import load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint
 from tests.gan.small import Small, small_config
 
 pytestmark = pytest.mark.engine
@@ -31,7 +33,7 @@ def test_all_state_comes_back(trained, tmp_path):
     checkpoint = save(tmp_path, trained, 2)
     other = DCGAN(small_config("train.seed=9"))
     assert any((left != right).any() for left, right in zip(values(trained), values(other), strict=True))
-    load_checkpoint(tmp_path, checkpoint, other, "fingerprint")
+    load_checkpoint(tmp_path, checkpoint, other)
     for left, right in zip(values(trained), values(other), strict=True):
         np.testing.assert_array_equal(left, right)
     assert int(ops.convert_to_numpy(other.generator_optimizer.iterations)) == 4
@@ -51,7 +53,7 @@ def test_a_damaged_one_is_named_and_the_one_before_is_used(trained, tmp_path, da
         file.unlink()
     else:
         note.write_text("{}")
-    checkpoint, refused = newest_checkpoint(tmp_path)
+    checkpoint, refused = newest_checkpoint(tmp_path, "fingerprint")
     assert checkpoint.step == 1
     assert len(refused) == 1
     assert "step-00000002" in refused[0]
@@ -60,13 +62,22 @@ def test_a_damaged_one_is_named_and_the_one_before_is_used(trained, tmp_path, da
 def test_weights_without_a_note_are_no_checkpoint(trained, tmp_path):
     save(tmp_path, trained, 1)
     (tmp_path / "step-00000001.json").unlink()
-    assert newest_checkpoint(tmp_path) == (None, [])
+    assert newest_checkpoint(tmp_path, "fingerprint") == (None, [])
 
 
-def test_one_of_another_experiment_is_refused(trained, tmp_path):
-    checkpoint = save(tmp_path, trained, 2)
+def test_one_of_another_experiment_is_named_and_the_one_before_is_used(trained, tmp_path):
+    save(tmp_path, trained, 1)
+    save_checkpoint(tmp_path, trained, 2, "another", "data", "any")
+    checkpoint, refused = newest_checkpoint(tmp_path, "fingerprint")
+    assert checkpoint.step == 1
+    assert len(refused) == 1
+    assert re.search("step-00000002.*other training settings", refused[0])
+
+
+def test_a_folder_of_another_experiment_is_refused(trained, tmp_path):
+    save(tmp_path, trained, 2)
     with pytest.raises(RunError, match=r"step-00000002.*other training settings.*--fresh"):
-        load_checkpoint(tmp_path, checkpoint, trained, "another")
+        newest_checkpoint(tmp_path, "another")
 
 
 def test_a_weight_that_is_not_finite_is_not_saved(trained, tmp_path):
@@ -75,12 +86,15 @@ def test_a_weight_that_is_not_finite_is_not_saved(trained, tmp_path):
     bias.assign(np.array([np.inf]))
     with pytest.raises(RunError, match="logit/bias is not finite after step 2"):
         save(tmp_path, trained, 2)
-    assert newest_checkpoint(tmp_path)[0].step == 1
+    assert newest_checkpoint(tmp_path, "fingerprint")[0].step == 1
 
 
 def test_only_the_newest_are_kept(trained, tmp_path):
     for step in (1, 2, 3, 4):
         save(tmp_path, trained, step)
+    (tmp_path / "step-00000003.json").rename(tmp_path / "note.json")  # as a kill between two deletions leaves it
+    save(tmp_path, trained, 5)
     prune_checkpoints(tmp_path, 2)
+    (tmp_path / "note.json").unlink()
     kept = sorted(file.name for file in tmp_path.iterdir())
-    assert kept == [f"step-0000000{step}.{end}" for step in (3, 4) for end in ("json", "weights.h5")]
+    assert kept == [f"step-0000000{step}.{end}" for step in (4, 5) for end in ("json", "weights.h5")]

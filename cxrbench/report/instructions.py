@@ -1,4 +1,4 @@
-"""How to make a report anew."""
+"""How to make a report anew: the commands, or the settings as a configuration file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import Any
 
-from cxrbench.config import load_config
+from cxrbench.configfile import load_config
 from cxrbench.errors import ConfigError
 from cxrbench.folders import BACKENDS
 
@@ -36,6 +36,26 @@ def instructions(config: dict[str, Any], backends: list[str], report: str) -> li
     return lines + _stages(experiment, backends, source, named)
 
 
+def as_toml(config: dict[str, Any]) -> list[str]:
+    """The lines of a configuration file that is whole in itself, of settings as ``run.json`` has them."""
+    lines = [f"{key} = {_toml(value)}" for key, value in config.items() if not isinstance(value, dict)]
+    for section, settings in config.items():
+        if isinstance(settings, dict):
+            lines += [f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in settings.items())]
+    return lines
+
+
+def flat(config: dict[str, Any]) -> dict[str, Any]:
+    """``section.key`` to value, of settings as ``run.json`` has them."""
+    settings: dict[str, Any] = {}
+    for section, value in config.items():
+        if isinstance(value, dict):
+            settings |= {f"{section}.{key}": one for key, one in value.items()}
+        else:
+            settings[section] = value
+    return settings
+
+
 def _stages(experiment: str, backends: list[str], source: str, named: str) -> list[str]:
     """Benchmarks before training, which leaves a full compile cache."""
     chosen = " ".join(backends)
@@ -48,29 +68,14 @@ def _stages(experiment: str, backends: list[str], source: str, named: str) -> li
 
 
 def _own_file(config: dict[str, Any], name: str) -> list[str]:
-    """The settings of a user's own file, as TOML that is whole in itself."""
-    lines = [f"# The configuration {name} was a file of the user's own, not one of configs/. Its settings:"]
-    lines += [f"{key} = {_toml(value)}" for key, value in config.items() if not isinstance(value, dict)]
-    for section, settings in config.items():
-        if isinstance(settings, dict):
-            lines += [f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in settings.items())]
-    return lines
+    said = f"# The configuration {name} was a file of the user's own, not one of configs/. Its settings:"
+    return [said, *as_toml(config)]
 
 
 def _changes(config: dict[str, Any], shipped: dict[str, Any]) -> list[str]:
-    plain = _flat(shipped)
-    return [f"{key}={_toml(value)}" for key, value in _flat(config).items() if plain.get(key) != value]
+    plain = flat(shipped)
+    return [f"{key}={_toml(value)}" for key, value in flat(config).items() if plain.get(key) != value]
 
 
 def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)  # numbers, texts, truths and lists of them: TOML writes them alike
-
-
-def _flat(config: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for section, value in config.items():
-        if isinstance(value, dict):
-            flat |= {f"{section}.{key}": one for key, one in value.items()}
-        else:
-            flat[section] = value
-    return flat

@@ -1,0 +1,53 @@
+"""The peers: the same step, written by hand in each engine, without Keras.
+
+Each file is what an engineer of that framework writes from the framework's own documentation, with the
+mathematics of ``cxrbench/gan``; what Keras costs, or gains, is the difference. One file each, to be read
+side by side:
+
+| name        | what it is                                                                    |
+|-------------|-------------------------------------------------------------------------------|
+| `Peer`      | all state of a training, made from initial weights under Keras's names        |
+| `.step`     | one training step on uint8 images; returns the five metrics of ``gan/step.py`` |
+| `.state`    | weights, statistics, Adam's slots and update counts, as NumPy, Keras's shapes |
+| `to_device` | a NumPy array onto the device                                                 |
+
+Device, precision and rounding are the engine's own settings: configure them before, as ``cxrbench.backends``
+does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from cxrbench.config import Config
+
+BATCH_NORM_EPSILON = 1e-3  # Keras's default; PyTorch's is 1e-5
+
+
+class Draws(NamedTuple):
+    """Every random number of one step. Index 0 is the discriminator's update, 1... the generator's.
+
+    Given to a step as NumPy arrays, for the proof that a peer computes the same as ``cxrbench/gan``.
+    """
+
+    latents: list[Any]  # (B, latent_dim)
+    noise: list[Any]  # (2B, H, W, 1) for the discriminator's update, (B, H, W, 1) for the others
+    flipped: Any  # (2B, 1) boolean
+    keep: list[Any]  # a list of masks, one per discriminator layer; None: the engine's own dropout
+
+
+def peer_module(backend: str) -> ModuleType:
+    """The file of one backend."""
+    return importlib.import_module(f"cxrbench.native.{backend}")
+
+
+def levels(config: Config) -> int:
+    """How often the generator doubles the grid, and the discriminator halves it."""
+    return (config.data.image_size // config.model.base_size).bit_length() - 1
+
+
+def dropout_rate(config: Config) -> float:
+    """The dropout that is really used: the shared random stream decides with 8 bits."""
+    return round(config.model.dropout * 256) / 256

@@ -1,0 +1,125 @@
+"""Every bound of the proof: what is compared, how far it may differ, and which test sees it fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FIRST_STEPS = 10  # of float32, before training becomes chaotic
+CHAOS = 0.01  # a difference of losses from which two trainings are no longer the same in detail
+
+Scale = Literal["count", "absolute", "relative", "gray levels"]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The largest difference that is allowed.
+
+    ``count`` counts values that are not equal to the bit; ``relative`` is to the largest value of the same tensor.
+    """
+
+    group: str
+    about: str
+    limit: float
+    scale: Scale
+    test: str
+
+
+SPOILED = "tests/parity/test_judge.py::test_each_bound_fails"
+BROKEN = "tests/parity/test_record.py::test_a_break_is_seen"
+PEER = "tests/native/test_native.py"
+STREAM, START, LAYERS = "Random stream", "Weights and order", "Layer by layer"
+STEP, NATIVE, CHECKPOINTS, REPEAT = "The whole step", "Native peers", "Checkpoints", "Resuming and repeating"
+
+BOUNDS: dict[str, Bound] = {
+    "stream_published": Bound(
+        STREAM, "Threefry-2x32-20 gives Random123's published vectors, on every backend", 0, "count",
+        "tests/gan/test_randomness.py::test_published_vectors",
+    ),
+    "stream_words": Bound(
+        STREAM, "words of every purpose equal those of an independent NumPy form, on every backend", 0, "count",
+        "tests/gan/test_randomness.py::test_words_are_the_same_bits_as_in_numpy",
+    ),
+    "stream_engine": Bound(
+        STREAM, "words equal those of JAX's own threefry", 0, "count",
+        "tests/gan/test_randomness.py::test_words_are_those_of_jax",
+    ),
+    "stream_uniforms": Bound(
+        STREAM, "uniform values equal NumPy's, in float32 and float64", 0, "count", SPOILED,
+    ),
+    "stream_normals_float32": Bound(
+        STREAM, "normal values against NumPy's in float64", 5e-6, "absolute", SPOILED,
+    ),
+    "stream_normals_float64": Bound(
+        STREAM, "normal values against NumPy's in float64", 1e-14, "absolute", SPOILED,
+    ),
+    "initial_weights": Bound(
+        START, "one SHA-256 of all initial weights, statistics and Adam slots", 0, "count",
+        "tests/gan/test_networks.py::test_initial_weights_are_the_same_bits_on_every_backend",
+    ),
+    "order": Bound(
+        START, "one SHA-256 of the pixels of two epochs, in the order of training", 0, "count",
+        SPOILED,
+    ),
+    "forward_float32": Bound(
+        LAYERS, "output of every layer of both networks, first batch", 1e-5, "relative", SPOILED,
+    ),
+    "forward_float64": Bound(
+        LAYERS, "output of every layer of both networks, first batch", 1e-13, "relative",
+        SPOILED,
+    ),
+    "gradients_float32": Bound(
+        LAYERS, "gradients of both losses at the initial weights", 1e-3, "relative",
+        SPOILED,
+    ),
+    "gradients_float64": Bound(
+        LAYERS, "gradients of both losses at the initial weights", 1e-11, "relative",
+        SPOILED,
+    ),
+    "losses_float32": Bound(
+        STEP, f"metrics of the first {FIRST_STEPS} steps", 1e-4, "absolute", SPOILED,
+    ),
+    "losses_float64": Bound(
+        STEP, "metrics of every step", 1e-8, "absolute",
+        BROKEN,
+    ),
+    "state_float64": Bound(
+        STEP, "weights, BatchNorm statistics and Adam slots after the last step", 1e-8, "relative",
+        BROKEN,
+    ),
+    "other_form_float64": Bound(
+        STEP, "metrics with the transposed convolution in its other form, first 10 steps", 1e-10, "absolute",
+        "tests/gan/test_layers.py::test_both_forms_have_the_same_gradients",
+    ),
+    "native_losses_float32": Bound(
+        NATIVE, f"metrics of the first {FIRST_STEPS} steps against ours on the same backend", 1e-4, "absolute",
+        PEER,
+    ),
+    "native_losses_float64": Bound(
+        NATIVE, "metrics of every step against ours on the same backend", 1e-8, "absolute", PEER,
+    ),
+    "native_state_float64": Bound(
+        NATIVE, "weights, statistics and slots after the last step against ours", 1e-8, "relative",
+        PEER,
+    ),
+    "samples": Bound(
+        CHECKPOINTS, "images of one checkpoint, written on any backend and sampled on any", 1, "gray levels",
+        SPOILED,
+    ),
+    "resumed_float32": Bound(
+        CHECKPOINTS, "metrics after a checkpoint, written on any backend and resumed on any", 1e-4, "absolute",
+        SPOILED,
+    ),
+    "resumed_float64": Bound(
+        CHECKPOINTS, "metrics after a checkpoint, written on any backend and resumed on any", 1e-8, "absolute",
+        SPOILED,
+    ),
+    "resume": Bound(
+        REPEAT, "state of a run resumed from its checkpoint in another process, against the run that was not stopped",
+        0, "count", "tests/tasks/test_train.py::test_a_killed_run_goes_on_to_the_same_bits",
+    ),
+    "again": Bound(
+        REPEAT, "metrics and state of the same training in another process, deterministic mode", 0, "count",
+        SPOILED,
+    ),
+}  # fmt: skip

@@ -1,0 +1,186 @@
+"""The first stage, one process per backend: everything that it computes of the twins, recorded."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cxrbench.config import Config
+from cxrbench.data.batches import Dataset, batch_indices, batches
+from cxrbench.gan.checkpoints import save_checkpoint
+from cxrbench.gan.dcgan import DCGAN, from_uint8
+from cxrbench.gan.layers import Form
+from cxrbench.gan.objective import binary_cross_entropy, discriminator_labels
+from cxrbench.gan.randomness import Purpose, normals, threefry2x32, uniforms, words
+from cxrbench.gan.step import build_draws
+from cxrbench.native import Draws, peer_module
+from cxrbench.parity.evidence import Evidence, sha256
+from cxrbench.parity.reference import PUBLISHED, SHOWN_PURPOSE, SHOWN_STEP, WORDS
+from cxrbench.parity.session import RESUMED_STEPS, Arrays, Session, calls, steps, to_numpy
+from cxrbench.parity.twin import PRECISIONS, twin
+
+STREAM_STEPS = (0, SHOWN_STEP, 1_000_000)
+FORM_STEPS = 10
+HASHED_EPOCHS = 2
+
+
+def record(
+    config: Config, backend: str, engine: ModuleType, dataset: Dataset, checkpoints: dict[str, Path]
+) -> Evidence:
+    """Train both twins on this backend, ours and the native peer.
+
+    Args:
+        dataset: the packed phantoms of the twins.
+        checkpoints: by precision, where the half-trained state is left for the other backends.
+    """
+    arrays: Arrays = _stream(config.train.seed, backend)
+    facts: dict[str, Any] = {"sha256": {"order": _order(twin(config, "float32"), dataset)}}
+    for precision in PRECISIONS:
+        settings = twin(config, precision)
+        engine.configure(settings.compute)
+        found, hashes = ours(settings, backend, engine, dataset, checkpoints[precision])
+        found |= native(settings, backend, engine, dataset) | layers(settings, engine, dataset) | _floats(settings)
+        if precision == "float64":  # a rewriting is shown to be exact where rounding hides nothing
+            found |= other_form(settings, backend, engine, dataset)
+        arrays |= {f"{precision}/{name}": array for name, array in found.items()}
+        facts["sha256"] |= {f"{precision}/{name}": value for name, value in hashes.items()}
+    facts["engine"] = engine.describe(calls(twin(config, "float32")))
+    return Evidence(facts, arrays)
+
+
+def _stream(seed: int, backend: str) -> Arrays:
+    """Words of every purpose at some steps, and the published vectors, all as uint32."""
+    found = {
+        f"stream/{int(purpose)}/{step}": _both(words(seed, purpose, _int32(step), WORDS))
+        for purpose in Purpose
+        for step in STREAM_STEPS
+    }
+    vectors = [threefry2x32(key, (_int32(counter[0]), _int32(counter[1]))) for counter, key, _ in PUBLISHED]
+    found["stream/published"] = np.array([_both(pair) for pair in vectors])
+    if backend == "jax":  # the one engine that has this generator of its own
+        from jax.extend.random import threefry_2x32
+
+        key = np.array([seed, SHOWN_PURPOSE], dtype=np.uint32)
+        counter = np.concatenate([np.arange(WORDS), np.full(WORDS, SHOWN_STEP)]).astype(np.uint32)
+        found["stream/engine"] = np.asarray(threefry_2x32(key, counter)).reshape(2, WORDS)
+    return found
+
+
+def _floats(config: Config) -> Arrays:
+    """What the words become: normal and uniform values."""
+    shape, precision = (2 * WORDS,), config.compute.precision
+    where = (config.train.seed, Purpose(SHOWN_PURPOSE), _int32(SHOWN_STEP))
+    return {
+        "normals": ops.convert_to_numpy(normals(*where, shape, precision)),
+        "uniforms": ops.convert_to_numpy(uniforms(*where, shape, precision)),
+    }
+
+
+def _order(config: Config, dataset: Dataset) -> str:
+    """One hash of the pixels that a training reads, in the order in which it reads them."""
+    epochs = [
+        batch_indices(config.train.seed, epoch, len(dataset.train), config.train.batch_size)
+        for epoch in range(HASHED_EPOCHS)
+    ]
+    return sha256({str(number): dataset.train[chosen] for number, chosen in enumerate(np.concatenate(epochs))})
+
+
+def layers(config: Config, engine: ModuleType, dataset: Dataset) -> Arrays:
+    """What every layer makes of the first batch at the initial weights, and the gradients of both losses."""
+    gan, batch, precision = DCGAN(config, engine.upsampling), config.train.batch_size, config.compute.precision
+    generator, discriminator = gan.generator, gan.discriminator
+    draw = build_draws(config, discriminator)
+
+    def look(images: Any, number: Any) -> dict[str, Any]:
+        draws = draw(number)
+        found, hidden = {}, draws.latents[0]
+        for place, layer in enumerate(generator.layers):
+            hidden = layer(hidden, training=True) if layer.name.startswith("norm") else layer(hidden)
+            found[f"forward/generator/{place}_{layer.name}"] = hidden
+        both = ops.concatenate([from_uint8(images, precision), hidden])
+        for convolution, output in zip(
+            discriminator.convolutions, discriminator.features(both, draws.keep[0]), strict=True
+        ):
+            found[f"forward/discriminator/{convolution.name}"] = output
+        found["forward/discriminator/logit"] = discriminator(both, keep=draws.keep[0])
+
+        def discriminator_loss() -> tuple[Any, tuple[()]]:
+            labels = discriminator_labels(batch, config.objective.label_smoothing, draws.flipped, precision)
+            return binary_cross_entropy(labels, discriminator(both, keep=draws.keep[0])), ()
+
+        def generator_loss() -> tuple[Any, tuple[()]]:
+            logits = discriminator(generator(draws.latents[1], training=True), keep=draws.keep[1])
+            return binary_cross_entropy(ops.ones_like(logits), logits), ()
+
+        for loss, network in ((discriminator_loss, discriminator), (generator_loss, generator)):
+            _, _, gradients = engine.value_and_grad(loss, network.trainable_variables, gan.state)
+            for variable, gradient in zip(network.trainable_variables, gradients, strict=True):
+                found[f"gradients/{variable.path}"] = gradient
+        return found
+
+    first = dataset.train[:batch].reshape(batch, *dataset.train.shape[1:], 1).copy()  # writable, as PyTorch wants it
+    return to_numpy(engine.compile(look, gan.state, 1)(engine.to_device(first), engine.to_device(np.int32(0))))
+
+
+def ours(
+    config: Config, backend: str, engine: ModuleType, dataset: Dataset, checkpoints: Path
+) -> tuple[Arrays, dict[str, str]]:
+    """Metrics, last state and hashes of the shared step's training; a checkpoint is left in the middle."""
+    total, half = steps(config), steps(config) // 2
+    resumed = min(half + RESUMED_STEPS, total)
+    title = f"parity {backend} {config.compute.precision}"
+    session = Session(config, engine, dataset)
+    # Without the counts of updates, whose integer type is the engine's own.
+    weights = {name: value for name, value in session.state().items() if not name.endswith("/iterations")}
+    hashes = {"initial": sha256(weights)}
+    metrics = [session.train(0, 1, f"{title}, compiling"), session.train(1, half, title)]
+    hashes["half"] = sha256(session.state())
+    save_checkpoint(checkpoints, session.gan, half, config.training_fingerprint, dataset.fingerprint, backend)
+    metrics.append(session.train(half, resumed, title))
+    hashes["resumed"] = sha256(session.state())
+    if resumed < total:
+        metrics.append(session.train(resumed, total, title))
+    state = {f"ours/state/{name}": value for name, value in session.state().items()}
+    return {"ours/losses": np.concatenate(metrics)} | state, hashes
+
+
+def other_form(config: Config, backend: str, engine: ModuleType, dataset: Dataset) -> Arrays:
+    """Metrics of the first steps, with every transposed convolution in the form that this backend does not use."""
+    session = Session(config, engine, dataset, lambda filters: _other_form(engine, filters))
+    title = f"parity {backend} {config.compute.precision}, other form"
+    return {"other_form/losses": session.train(0, FORM_STEPS, title)}
+
+
+def native(config: Config, backend: str, engine: ModuleType, dataset: Dataset) -> Arrays:
+    """Metrics and last state of the hand-written peer, given our initial weights, images and draws."""
+    module, gan, train = peer_module(backend), DCGAN(config), config.train
+    weights = [*gan.generator.variables, *gan.discriminator.variables]
+    peer = module.Peer(config, {variable.path: ops.convert_to_numpy(variable.value) for variable in weights})
+    draw = engine.compile(build_draws(config, gan.discriminator), [], 1)
+    metrics = []
+    title = f"parity {backend} {config.compute.precision}, native"
+    with closing(batches(dataset.train, train.batch_size, train.seed)) as source:
+        for number in tqdm(range(steps(config)), desc=title, unit="step", leave=False, mininterval=0.5):
+            draws = Draws(*to_numpy(draw(engine.to_device(np.int32(number)))))
+            metrics.append(to_numpy(peer.step(module.to_device(next(source)), draws)))
+    state = {f"native/state/{name}": value for name, value in peer.state().items()}
+    return {"native/losses": np.array(metrics)} | state
+
+
+def _other_form(engine: ModuleType, filters: int) -> Form:
+    return "transposed" if engine.upsampling(filters) == "phases" else "phases"
+
+
+def _int32(value: int) -> Any:
+    return ops.convert_to_tensor(np.array(value, dtype=np.uint32).view(np.int32))
+
+
+def _both(pair: tuple[Any, Any]) -> NDArray[np.uint32]:
+    return np.array([ops.convert_to_numpy(word).view(np.uint32) for word in pair])

@@ -1,0 +1,71 @@
+"""One training of a twin on the backend of this process, whose state can be looked at between any two steps."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cxrbench.config import Config
+from cxrbench.data.batches import Dataset, batches
+from cxrbench.gan.dcgan import DCGAN, build_sampler
+from cxrbench.gan.layers import FormFor
+from cxrbench.gan.randomness import Purpose
+from cxrbench.gan.step import build_step
+
+SAMPLES = 64
+RESUMED_STEPS = 10  # after a checkpoint
+Arrays = dict[str, NDArray[Any]]
+
+
+class Session:
+    """The DCGAN and its compiled step, from initial weights on."""
+
+    def __init__(self, config: Config, engine: ModuleType, dataset: Dataset, form_for: FormFor | None = None):
+        self.config, self.engine, self.dataset = config, engine, dataset
+        self.gan = DCGAN(config, form_for or engine.upsampling)
+        self.step = engine.compile(build_step(self.gan, config, engine), self.gan.state, calls(config))
+        sampler = build_sampler(self.gan, config, SAMPLES, config.sample.seed, Purpose.SAMPLES)
+        self.draw = engine.compile(sampler, self.gan.generator.variables, 1)
+
+    def train(self, first: int, last: int, title: str) -> NDArray[Any]:
+        """Steps ``first`` to ``last - 1``; returns their metrics, (last - first, 5)."""
+        train = self.config.train
+        rows = []
+        with closing(batches(self.dataset.train, train.batch_size, train.seed, first)) as source:
+            for number in tqdm(range(first, last), desc=title, unit="step", leave=False, mininterval=0.5):
+                rows.append(self.step(self.engine.to_device(next(source)), self.engine.to_device(np.int32(number))))
+        return np.array([ops.convert_to_numpy(row) for row in rows])
+
+    def state(self) -> Arrays:
+        """Weights, moving statistics, Adam's slots and update counts."""
+        return {name: ops.convert_to_numpy(variable.value).copy() for name, variable in self.gan.named_state.items()}
+
+    def sample(self) -> NDArray[np.uint8]:
+        """(SAMPLES, H, W, 1), of the sampling seed's first latents."""
+        return ops.convert_to_numpy(self.draw(self.engine.to_device(np.int32(0))))
+
+
+def calls(config: Config) -> int:
+    """How often the step is said to be called, which decides how an engine compiles it.
+
+    In float32 as for the benchmark, so that what is timed is what was proven; float64 is never timed.
+    """
+    return config.bench.assumed_steps if config.compute.precision == "float32" else config.parity.float64_steps
+
+
+def steps(config: Config) -> int:
+    """How long a twin is trained."""
+    sizes = config.parity
+    return sizes.float32_steps if config.compute.precision == "float32" else sizes.float64_steps
+
+
+def to_numpy(tensors: Any) -> Any:
+    """A structure of tensors as the same structure of arrays."""
+    return keras.tree.map_structure(ops.convert_to_numpy, tensors)

@@ -1,0 +1,135 @@
+"""The judge finds nothing where nothing differs, and each bound fails when what it bounds is spoiled a little."""
+
+import numpy as np
+import pytest
+
+from cxrbench.parity.bounds import BOUNDS, CHAOS
+from cxrbench.parity.judge import chaotic_from, curves, judge
+from tests.parity.fabricate import SEED, agreeing
+
+# What to spoil: "records" or "exchanges", the array (or a hash, without a step), and at which row.
+SPOILED = {
+    "stream_published": ("records", "stream/published", 1),
+    "stream_words": ("records", "stream/2/7", 0),
+    "stream_engine": ("records", "stream/engine", 0),
+    "stream_uniforms": ("records", "float32/uniforms", 5),
+    "stream_normals_float32": ("records", "float32/normals", 5),
+    "stream_normals_float64": ("records", "float64/normals", 5),
+    "initial_weights": ("records", "float64/initial", None),
+    "order": ("records", "order", None),
+    "forward_float32": ("records", "float32/forward/generator/dense", 1),
+    "forward_float64": ("records", "float64/forward/generator/dense", 1),
+    "gradients_float32": ("records", "float32/gradients/generator/kernel", 1),
+    "gradients_float64": ("records", "float64/gradients/generator/kernel", 1),
+    "losses_float32": ("records", "float32/ours/losses", 9),
+    "losses_float64": ("records", "float64/ours/losses", 28),
+    "state_float64": ("records", "float64/ours/state/generator/kernel", 1),
+    "other_form_float64": ("records", "float64/other_form/losses", 9),
+    "native_losses_float32": ("records", "float32/native/losses", 9),
+    "native_losses_float64": ("records", "float64/native/losses", 28),
+    "native_state_float64": ("records", "float64/native/state/generator/kernel", 1),
+    "samples": ("exchanges", "samples/jax", 0),
+    "resumed_float32": ("exchanges", "float32/resumed/jax", 2),
+    "resumed_float64": ("exchanges", "float64/resumed/jax", 2),
+    "resume": ("exchanges", "float32/resumed/torch", None),
+    "again": ("exchanges", "float64/half", None),
+}
+
+
+def by_name(records, exchanges):
+    return {check.name: check for check in judge(SEED, records, exchanges)}
+
+
+def spoil(records, exchanges, name, amount):
+    """Change the evidence of torch at the place of a bound."""
+    which, place, row = SPOILED[name]
+    evidence = {"records": records, "exchanges": exchanges}[which]["torch"]
+    if row is None:
+        evidence.facts["sha256"][place] = "another"
+    else:
+        array = evidence.arrays[place]
+        array[row] = array[row] + np.asarray(amount).astype(array.dtype)
+
+
+def test_every_bound_is_judged_and_holds_where_all_agree():
+    checks = by_name(*agreeing())
+    assert set(checks) == set(BOUNDS) == set(SPOILED)
+    assert all(check.passed for check in checks.values())
+    exact = {name: check.measured for name, check in checks.items() if not name.startswith("stream_normals")}
+    assert set(exact.values()) == {0.0}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_each_bound_fails(name):
+    records, exchanges = agreeing()
+    largest = np.abs(records["jax"].arrays["float64/forward/generator/dense"]).max()  # of every tensor here
+    limit = BOUNDS[name].limit
+    spoil(records, exchanges, name, {"relative": 2 * limit * largest, "count": 1}.get(BOUNDS[name].scale, 2 * limit))
+    check = by_name(records, exchanges)[name]
+    assert not check.passed
+    assert check.measured == pytest.approx(2 * limit or 1, rel=0.3) or BOUNDS[name].scale == "count"
+
+
+@pytest.mark.parametrize("name", [name for name, bound in BOUNDS.items() if bound.limit])
+def test_half_of_each_bound_holds(name):
+    records, exchanges = agreeing()
+    amount = BOUNDS[name].limit * (1 if BOUNDS[name].scale == "gray levels" else 0.5)
+    spoil(records, exchanges, name, amount)
+    check = by_name(records, exchanges)[name]
+    assert check.passed
+    assert check.measured > 0
+
+
+def test_float32_is_bound_in_its_first_steps_alone():
+    records, exchanges = agreeing()
+    records["torch"].arrays["float32/ours/losses"][29] += 0.5
+    records["torch"].arrays["float32/native/losses"][29] += 0.7
+    checks = by_name(records, exchanges)
+    assert checks["losses_float32"].passed
+    assert checks["native_losses_float32"].passed
+
+
+def test_a_value_that_is_not_a_number_fails_and_is_found():
+    records, exchanges = agreeing()
+    records["torch"].arrays["float64/ours/losses"][12, 1] = np.nan
+    check = by_name(records, exchanges)["losses_float64"]
+    assert not check.passed
+    assert check.measured is None
+    assert check.where == "step 12"
+
+
+def test_a_missing_tensor_fails_and_is_named():
+    records, exchanges = agreeing()
+    del records["torch"].arrays["float64/ours/state/generator/kernel"]
+    check = by_name(records, exchanges)["state_float64"]
+    assert not check.passed
+    assert "generator/kernel" in check.where
+
+
+def test_where_the_largest_difference_is():
+    records, exchanges = agreeing()
+    spoil(records, exchanges, "losses_float64", 1e-6)
+    exchanges["torch"].arrays["float64/resumed/jax"][4, 0] += 1e-6
+    checks = by_name(records, exchanges)
+    assert checks["losses_float64"].where == "step 28"
+    assert checks["resumed_float64"].where == "written by jax, step 4 after it"
+
+
+def test_a_resumed_run_that_differs_in_one_bit_of_a_loss_is_found():
+    records, exchanges = agreeing()
+    losses = exchanges["torch"].arrays["float32/resumed/torch"]
+    losses[3, 1] = np.nextafter(losses[3, 1], np.float32(1))
+    check = by_name(records, exchanges)["resume"]
+    assert (check.measured, check.where) == (1.0, "torch, float32")
+
+
+def test_curves_show_the_difference_and_when_training_became_chaotic():
+    records, _ = agreeing()
+    losses = records["torch"].arrays["float32/ours/losses"]
+    losses[20:, 0] += np.float32(1.01 * CHAOS)
+    losses[8, 0] += np.float32(0.9 * CHAOS)
+    drawn = curves(records)
+    assert drawn["float32"].difference[8] == pytest.approx(0.9 * CHAOS, rel=1e-3)
+    assert drawn["float32"].d_loss["torch"][20] == pytest.approx(float(losses[20, 0]))
+    assert chaotic_from(drawn["float32"].difference) == 20
+    assert chaotic_from(drawn["float64"].difference) is None

@@ -1,0 +1,34 @@
+"""What a page shows of versions: those that decide a result, of all that results.json lists."""
+
+import json
+
+from cxrbench.report import tables
+from cxrbench.report.results import Results
+from tests.report.fabricate import BACKENDS
+
+TRAINED = {"zlib-wrapper": "1", "tensorflow_cpu": "2.21.0", "numpy": "2.4.6", "keras": "3.15.1"}
+
+
+def with_versions(results: Results, trained: dict[str, str], timed: dict[str, str]) -> Results:
+    content = json.loads(results.model_dump_json())
+    for backend in BACKENDS:
+        content["manifest"]["runs"][backend]["versions"] = trained
+        content["manifest"]["benchmarks"][backend]["versions"] = timed
+    return Results.model_validate(content)
+
+
+def test_only_deciding_packages_are_shown_however_they_are_spelled(results):
+    table = tables.versions(with_versions(results, TRAINED, TRAINED))
+    shown = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
+    assert shown == {"keras": ["3.15.1"] * 3, "tensorflow-cpu": ["2.21.0"] * 3, "numpy": ["2.4.6"] * 3}
+    assert list(shown) == ["keras", "tensorflow-cpu", "numpy"]
+
+
+def test_only_deciding_packages_differ_between_timing_and_training(results):
+    def said(timed):
+        table = tables.timing(with_versions(results, TRAINED, timed))
+        return next(row for row in table.rows if row[0].text == "Versions unlike training")[1].text
+
+    same = {"zlib-wrapper": "2", "tensorflow-cpu": "2.21.0", "numpy": "2.4.6", "keras": "3.15.1"}
+    assert said(same) == "none"
+    assert said(same | {"numpy": "2.5.0"}) == "numpy 2.5.0"

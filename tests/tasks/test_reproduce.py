@@ -1,0 +1,356 @@
+"""A report run again: what is refused before anything runs, which stages run and where, and what is said at the end.
+
+The engines are played by programs that note how they were called and copy what the real ones would write.
+"""
+
+import json
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from cxrbench.configfile import load_config
+from cxrbench.data.nih import ENVIRONMENT
+from cxrbench.errors import RunError
+from cxrbench.folders import run_folder, write_json
+from cxrbench.measure import machine
+from cxrbench.report.results import ReportError, Results, read
+from cxrbench.tasks import reproduce
+from cxrbench.tasks.report import report_task
+from cxrbench.tasks.reproduce import Environment, differences, reproduce_task
+from tests.report.fabricate import (
+    BACKENDS,
+    COMMIT,
+    MACHINE,
+    bench_json,
+    change,
+    record,
+    run_json,
+    small_config,
+    three_runs,
+)
+
+CONFIG = small_config(evaluate_count="16")
+AGAIN = Path("runs/smoke-again")
+
+PLAYER = """
+import json, os, shutil, signal, sys, time
+from pathlib import Path
+
+if sys.argv[1] == "-c":  # asked what it has
+    os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+stage, options = sys.argv[3], sys.argv[4:]
+backend = options[options.index("--backend") + 1]
+with open("calls", "a") as file:
+    file.write(json.dumps([stage, backend, os.environ["KERAS_BACKEND"], Path(sys.argv[0]).parent.name]) + "\\n")
+act = Path(f"act-{stage}-{backend}")
+if act.exists():
+    exec(act.read_text())
+source, target = Path("source") / backend, Path(options[options.index("--config") + 1]).parent / backend
+for name in {"bench": ["bench.json"], "train": ["run.json", "losses.csv", "grids"], "sample": ["samples"]}[stage]:
+    (target / name).parent.mkdir(parents=True, exist_ok=True)
+    if (source / name).is_dir():
+        shutil.copytree(source / name, target / name, dirs_exist_ok=True)
+    else:
+        shutil.copy(source / name, target / name)
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A folder to work in, with an environment for each engine; ``source`` holds what the engines are to write."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reproduce, "ENVIRONMENTS", tmp_path / ".nox")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    for backend in BACKENDS:
+        python = tmp_path / ".nox" / f"env-{backend}" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        player = tmp_path / f"env-{backend}" / "player.py"
+        player.parent.mkdir()
+        player.write_text(PLAYER)
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{player}" "$@"\n')
+        python.chmod(0o755)
+        write_json(tmp_path / "source" / backend / "bench.json", bench_json(CONFIG, backend))
+    return tmp_path
+
+
+@pytest.fixture
+def timed(place) -> Path:
+    """A report of benchmarks alone."""
+    for backend in BACKENDS:
+        write_json(run_folder(CONFIG, backend).benchmark, bench_json(CONFIG, backend))
+    return report_task(CONFIG, BACKENDS, Path("runs"), Path("reports"))
+
+
+@pytest.fixture
+def trained(timed) -> Path:
+    """A report of benchmarks and trainings, without samples."""
+    for backend in BACKENDS:
+        write_json(run_folder(CONFIG, backend).manifest, run_json(CONFIG, backend))
+    return report_task(CONFIG, BACKENDS, Path("runs"), Path("reports"))
+
+
+def calls() -> list[tuple[str, str]]:
+    """Stage and backend of every call of an engine."""
+    file = Path("calls")
+    return [tuple(json.loads(line)[:2]) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_a_whole_report_again_in_each_engines_environment(place, capsys):
+    made = three_runs(CONFIG, place / "made")
+    report = report_task(CONFIG, BACKENDS, made, place / "reports")
+    shutil.copytree(made / "smoke", place / "source", dirs_exist_ok=True)
+    shutil.copytree(place / "made" / "datasets", place / "datasets")
+    bench = json.loads((place / "source" / "torch" / "bench.json").read_text())
+    bench["records"][0] |= {"value": 0.1075, "ci_low": 0.1070, "ci_high": 0.1081}  # reaches into 0.1080 to 0.1150
+    bench["records"][1] |= {"value": 2 * bench["records"][1]["value"]}
+    write_json(place / "source" / "torch" / "bench.json", bench)
+
+    reproduce_task(report)
+
+    rows = [json.loads(line) for line in Path("calls").read_text().splitlines()]
+    each = [(stage, backend) for backend in BACKENDS for stage in ("train", "sample")]
+    assert [tuple(row[:2]) for row in rows] == [("bench", backend) for backend in BACKENDS] + each
+    assert all(row[2] == row[1] and row[3] == f"env-{row[1]}" for row in rows)
+    again = load_config(AGAIN / "experiment.toml")
+    assert again.name == "smoke-again" and again.training_fingerprint == CONFIG.training_fingerprint
+    new = read(AGAIN / "report" / "results.json", Results)
+    assert (AGAIN / "report" / "index.html").exists() and new.backends == BACKENDS
+    kept = json.loads((AGAIN / "verdicts.json").read_text())
+    unlike = {one["name"]: (one["verdict"], one["ratio"]) for one in kept["values"] if one["verdict"] != "same"}
+    assert unlike["step_time"][0] == "within its interval" and unlike["first_step_time"] == ("different", 2.0)
+    assert set(unlike) == {"step_time", "first_step_time"}
+    values = 3 + len(read(report / "results.json", Results).records)
+    said = capsys.readouterr().out
+    assert f"{values} values: {values - 2} same, 1 within their interval, 1 different, 0 missing" in said
+    assert said.index("reproduce: prepare") < said.index("reproduce: bench jax") < said.index("reproduce: evaluate")
+
+
+def test_only_stages_that_the_report_has_results_of_are_run(timed):
+    reproduce_task(timed)
+    assert calls() == [("bench", backend) for backend in BACKENDS]
+    assert not Path("datasets").exists()
+
+
+def test_parity_is_shown_before_training_on_every_backend(trained, monkeypatch):
+    monkeypatch.setattr(reproduce, "_has_parity", lambda old: True)
+    stages = reproduce._stages(read(trained / "results.json", Results), Path("data"))
+    each = [f"{stage} {backend}" for stage in ("bench", "parity record", "parity exchange") for backend in BACKENDS]
+    assert [str(stage) for stage in stages] == [*each, "parity", *(f"train {backend}" for backend in BACKENDS)]
+    command = stages[9].command(Path("experiment.toml"), {})
+    assert command[0] == sys.executable and command[3:] == [
+        "parity", "--config", "experiment.toml", "--backends", *BACKENDS
+    ]  # fmt: skip
+
+
+def test_missing_environments_are_refused_before_anything_runs(timed, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for backend in ("torch", "tensorflow"):
+        shutil.rmtree(Path(".nox") / f"env-{backend}")
+    with pytest.raises(RunError, match=r"PyTorch and TensorFlow here; run: nox -s env-torch env-tensorflow$"):
+        reproduce_task(timed)
+    assert not calls() and not AGAIN.exists()
+
+
+def test_an_engine_that_is_installed_here_needs_no_environment_of_its_own(place, monkeypatch):
+    shutil.rmtree(place / ".nox" / "env-torch")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "torch" or None)
+    found = reproduce._environments(["jax", "torch"])
+    assert found["torch"].python == sys.executable and found["jax"].python.endswith("env-jax/bin/python")
+    assert found["jax"].flags["KERAS_BACKEND"] == "jax" and found["jax"].versions == machine.versions()
+
+
+def test_an_environment_that_cannot_be_used_is_refused_with_its_reason(timed):
+    python = Path(".nox/env-torch/bin/python")
+    python.write_text("#!/bin/sh\necho 'No module named cxrbench' >&2\nexit 1\n")
+    with pytest.raises(RunError, match=r"env-torch.*for torch \(No module named cxrbench\); run: nox -s env-torch"):
+        reproduce_task(timed)
+    assert not calls() and not AGAIN.exists()
+
+
+@pytest.mark.parametrize("source", ["nih", "folder"])
+def test_images_that_are_not_named_are_refused_before_anything_runs(source, trained, monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    manifest = json.loads((trained / "results.json").read_text())["manifest"]
+    manifest["config"]["data"]["source"] = source
+    change(trained / "results.json", manifest=manifest)
+    with pytest.raises(RunError, match=f"source {source}: pass --data-dir DIR") as caught:
+        reproduce_task(trained)
+    assert (ENVIRONMENT in str(caught.value)) == (source == "nih")
+    assert not calls() and not AGAIN.exists()
+    monkeypatch.setenv(ENVIRONMENT, "images")
+    reproduce._refuse_without_images(read(trained / "results.json", Results), Path("images"))
+    if source == "nih":
+        reproduce._refuse_without_images(read(trained / "results.json", Results), None)
+
+
+def test_a_report_that_is_not_there_is_named(place):
+    with pytest.raises(ReportError, match="reports/none/results.json: cannot be read"):
+        reproduce_task(Path("reports/none"))
+
+
+def test_a_failing_stage_is_named_with_its_command_and_stops_the_rest(timed):
+    Path("act-bench-torch").write_text("sys.exit(3)")
+    said = r"bench torch failed with exit status 3.*env-torch/bin/python -m cxrbench bench --config .*--backend torch"
+    with pytest.raises(RunError, match=said):
+        reproduce_task(timed)
+    assert calls() == [("bench", "jax"), ("bench", "torch")]
+    assert not (AGAIN / "verdicts.json").exists()
+
+
+def test_ctrl_c_waits_for_the_stage_and_starts_no_other(timed):
+    Path("act-bench-jax").write_text(
+        "os.kill(os.getppid(), signal.SIGINT); time.sleep(0.5); Path('saved').touch(); sys.exit(130)"
+    )
+    with pytest.raises(KeyboardInterrupt, match="stopped in bench jax"):
+        reproduce_task(timed)
+    assert Path("saved").exists() and calls() == [("bench", "jax")]
+
+
+def test_sigterm_is_handed_on_to_the_stage(timed):
+    before = signal.getsignal(signal.SIGTERM)
+    Path("act-bench-jax").write_text(
+        "signal.signal(signal.SIGTERM, lambda *_: (Path('saved').touch(), sys.exit(0)))\n"
+        "os.kill(os.getppid(), signal.SIGTERM)\n"
+        "time.sleep(30)\n"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        reproduce_task(timed)
+    assert Path("saved").exists() and calls() == [("bench", "jax")]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_other_speeds_are_no_error_and_a_missing_value_is(timed, capsys):
+    bench = Path("source/torch/bench.json")
+    content = json.loads(bench.read_text())
+    content["records"][0] |= {"value": 9.0, "ci_low": 8.0, "ci_high": 10.0}
+    write_json(bench, content)
+    reproduce_task(timed)
+    assert "1 different, 0 missing" in capsys.readouterr().out
+    change(bench, records=content["records"][1:])
+    with pytest.raises(RunError, match="verdicts.json: this is not the report's experiment: 1 values .* missing$"):
+        reproduce_task(timed)
+    assert "0 different, 1 missing" in json.loads((AGAIN / "verdicts.json").read_text())["summary"]
+
+
+def test_another_fingerprint_is_an_error_after_everything_was_said(timed, capsys):
+    manifest = json.loads((timed / "results.json").read_text())["manifest"]
+    change(timed / "results.json", manifest=manifest | {"training_fingerprint": "f" * 16})
+    with pytest.raises(RunError, match="the fingerprint of training settings is not the report's$"):
+        reproduce_task(timed)
+    assert "*** TRAINING SETTINGS DIFFER: ffffffffffffffff in the report" in capsys.readouterr().out
+    assert (AGAIN / "verdicts.json").exists()
+
+
+def test_other_data_are_said_before_training(trained, capsys):
+    Path("act-train-jax").write_text("sys.exit(1)")
+    with pytest.raises(RunError, match="train jax failed"):
+        reproduce_task(trained)
+    said = capsys.readouterr().out
+    assert said.index("*** THE DATA DIFFER: 00112233aabbccdd in the report") < said.index("reproduce: train jax")
+
+
+def interrupted(report: Path) -> Path:
+    """A reproduction that failed in its second stage, with a file as training would leave it."""
+    act = Path("act-bench-torch")
+    act.write_text("sys.exit(1)")
+    with pytest.raises(RunError):
+        reproduce_task(report)
+    act.unlink()
+    left = AGAIN / "torch" / "checkpoint"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.touch()
+    return left
+
+
+def as_if_at(monkeypatch, commit: str, clean: bool = True) -> None:
+    monkeypatch.setattr(machine, "source_state", lambda: {"commit": commit, "clean": clean})
+
+
+def test_an_interrupted_reproduction_goes_on_and_a_finished_one_begins_anew(timed, monkeypatch):
+    as_if_at(monkeypatch, COMMIT)
+    left = interrupted(timed)
+    reproduce_task(timed)
+    assert left.exists()
+    reproduce_task(timed)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("change_of", ["commit", "uncommitted changes", "report", "versions"])
+def test_a_reproduction_is_not_mixed_with_one_of_other_circumstances(change_of, timed, monkeypatch):
+    as_if_at(monkeypatch, COMMIT, clean=change_of != "uncommitted changes")
+    left = interrupted(timed)
+    if change_of == "commit":
+        as_if_at(monkeypatch, "f" * 40)
+    if change_of == "report":
+        change(timed / "results.json", not_measured=[])
+    if change_of == "versions":
+        describe = reproduce.DESCRIBE.replace("machine.versions()", "machine.versions() | {'jax': '9.9'}")
+        monkeypatch.setattr(reproduce, "DESCRIBE", describe)
+    reproduce_task(timed)
+    assert not left.exists()
+
+
+def test_a_folder_of_the_users_is_left_alone(timed):
+    own = AGAIN / "torch" / "run.json"
+    write_json(own, {})
+    with pytest.raises(RunError, match="smoke-again: was not made by reproduce.*move it away"):
+        reproduce_task(timed)
+    assert own.exists() and not calls()
+
+
+def test_a_report_is_not_replaced_by_its_own_reproduction(timed):
+    inside = Path(shutil.copytree(timed, AGAIN / "report"))
+    write_json(AGAIN / "reproduction.json", {})
+    with pytest.raises(RunError, match="which its reproduction would replace"):
+        reproduce_task(inside)
+    assert (inside / "results.json").exists()
+
+
+def test_what_differs_before_anything_runs_is_said_line_by_line(trained, monkeypatch):
+    as_if_at(monkeypatch, "f" * 40, clean=False)
+    manifest = json.loads((trained / "results.json").read_text())["manifest"]
+    manifest["benchmarks"]["torch"] |= {"clean": False}
+    manifest["runs"]["jax"] |= {"status": "stopped", "steps": 8}
+    manifest["config"]["train"].pop("epochs")
+    change(trained / "results.json", manifest=manifest)
+    manifest = read(trained / "results.json", Results).manifest
+    facts = MACHINE | {"cpu": "Another CPU", "memory_bytes": 1, "gpu": "A GPU"}
+    versions = {"python": "3.11.9", "keras": "3.16.0", "further": "1"}
+    here = {
+        backend: Environment("python", versions | {backend: "1.2.3"}, facts, {"KERAS_BACKEND": backend})
+        for backend in BACKENDS
+    }
+    here["tensorflow"].flags["OMP_NUM_THREADS"] = "1"
+    assert sorted(differences(manifest, CONFIG, here)) == [
+        "JAX: training: the report's was stopped after 8 steps, this one goes to its end",
+        "PyTorch: commit: the report was made with uncommitted changes, which are nowhere",
+        "TensorFlow: environment flag OMP_NUM_THREADS: none in the report, 1 here",
+        f"commit: {COMMIT} in the report, {'f' * 40} here",
+        "commit: there are uncommitted changes here",
+        "machine: cpu: Imaginary CPU 3000 in the report, Another CPU here",
+        "machine: gpu: none in the report, A GPU here",
+        "setting train.epochs: none in the report, 2 here",
+        "version of keras: 3.15.1 in the report, 3.16.0 here",
+    ]
+
+
+def test_spelling_of_a_distribution_is_no_difference(trained, monkeypatch):
+    as_if_at(monkeypatch, COMMIT)
+    manifest = json.loads((trained / "results.json").read_text())["manifest"]
+    for made in (*manifest["benchmarks"].values(), *manifest["runs"].values()):
+        made["versions"] = {"ml_dtypes": "0.6.0"}
+    change(trained / "results.json", manifest=manifest)
+    here = {one: Environment("python", {"ml-dtypes": "0.6.0"}, MACHINE, {"KERAS_BACKEND": one}) for one in BACKENDS}
+    assert differences(read(trained / "results.json", Results).manifest, CONFIG, here) == []
+
+
+def test_a_value_that_only_the_reproduction_has_is_no_error(timed, capsys):
+    bench = Path("source/jax/bench.json")
+    more = record(CONFIG, "jax", "peak_device_memory", 1e9, device="gpu")
+    change(bench, records=[*json.loads(bench.read_text())["records"], more])
+    reproduce_task(timed)
+    said = capsys.readouterr().out
+    assert "missing in the report" in said and "0 different, 1 missing" in said
