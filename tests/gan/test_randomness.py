@@ -5,16 +5,11 @@ import pytest
 from keras import ops
 from scipy import stats
 
+from cxrbench.gan import randomness
 from cxrbench.gan.randomness import Purpose, keep_masks, normals, threefry2x32, uniforms, words
+from cxrbench.parity import reference
 
 pytestmark = pytest.mark.engine
-
-# Random123 1.14, tests/kat_vectors: threefry2x32, 20 rounds: counter, key, result.
-KNOWN = [
-    ((0x00000000, 0x00000000), (0x00000000, 0x00000000), (0x6B200159, 0x99BA4EFE)),
-    ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
-    ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
-]
 
 
 def unsigned(tensor):
@@ -29,31 +24,33 @@ def step(number):
     return ops.convert_to_tensor(np.int32(number))
 
 
-@pytest.mark.parametrize(("counter", "key", "expected"), KNOWN)
+@pytest.mark.parametrize(("counter", "key", "expected"), reference.PUBLISHED)
 def test_published_vectors(counter, key, expected):
     first, second = threefry2x32(key, (int32(counter[0]), int32(counter[1])))
     assert (unsigned(first)[0], unsigned(second)[0]) == expected
 
 
-def numpy_threefry(key, counter):
-    """An independent form on NumPy's unsigned integers."""
-    with np.errstate(over="ignore"):
-        k = [np.uint32(key[0]), np.uint32(key[1]), np.uint32(key[0] ^ key[1] ^ 0x1BD11BDA)]
-        x, y = counter[0] + k[0], counter[1] + k[1]
-        for group in range(5):
-            for rotation in [(13, 15, 26, 6), (17, 29, 16, 24)][group % 2]:
-                x = x + y
-                y = ((y << np.uint32(rotation)) | (y >> np.uint32(32 - rotation))) ^ x
-            x, y = x + k[(group + 1) % 3], y + k[(group + 2) % 3] + np.uint32(group + 1)
-    return x, y
-
-
 def test_words_are_the_same_bits_as_in_numpy():
     first, second = words(12345, Purpose.DROPOUT, step(7), 1000)
-    counter = (np.arange(1000, dtype=np.uint32), np.full(1000, 7, dtype=np.uint32))
-    expected = numpy_threefry((12345, int(Purpose.DROPOUT)), counter)
+    expected = reference.words(12345, Purpose.DROPOUT, 7, 1000)
     np.testing.assert_array_equal(unsigned(first), expected[0])
     np.testing.assert_array_equal(unsigned(second), expected[1])
+
+
+@pytest.mark.parametrize(("counter", "key", "expected"), reference.PUBLISHED)
+def test_the_reference_in_numpy_gives_the_published_vectors(counter, key, expected):
+    first, second = reference.threefry2x32(key, (np.uint32([counter[0]]), np.uint32([counter[1]])))
+    assert (first[0], second[0]) == expected
+
+
+def test_words_are_those_of_jax():
+    random = pytest.importorskip("jax.extend.random", reason="only JAX has this generator of its own")
+    count, seed, number = 1000, 12345, 7
+    counter = np.concatenate([np.arange(count), np.full(count, number)]).astype(np.uint32)
+    key = np.array([seed, int(Purpose.DROPOUT)], dtype=np.uint32)
+    theirs = np.asarray(random.threefry_2x32(key, counter)).reshape(2, count)
+    ours = words(seed, Purpose.DROPOUT, step(number), count)
+    np.testing.assert_array_equal(np.array([unsigned(word) for word in ours]), theirs)
 
 
 def test_normals_are_normal():
@@ -96,3 +93,39 @@ def test_seeds_purposes_and_steps_never_share_a_draw(seed, purpose, number):
     # Two independent sets of 20,000 words of 32 bits share about 0.09 on average.
     assert len(np.intersect1d(one, two)) < 5
     assert abs(np.corrcoef(one.astype(float), two.astype(float))[0, 1]) < 4 / np.sqrt(one.size)
+
+
+def test_normals_of_different_purposes_steps_and_seeds_are_not_correlated():
+    shape = (50_000,)
+    places = [(seed, purpose, number) for seed in (0, 1) for purpose in Purpose for number in (0, 1)]
+    streams = [
+        ops.convert_to_numpy(normals(seed, purpose, step(number), shape, "float32")) for seed, purpose, number in places
+    ]
+    correlations = np.corrcoef(np.array(streams))[np.triu_indices(len(streams), 1)]
+    # 276 pairs: the largest of so many standard normal values is above 4.5 once in 500 times.
+    assert np.abs(correlations).max() < 4.5 / np.sqrt(shape[0])
+    assert stats.kstest(correlations * np.sqrt(shape[0]), "norm").pvalue > 0.01
+
+
+def test_the_two_halves_of_a_normal_draw_are_independent():
+    """Box-Muller makes two values of one pair of words: neither they nor their squares may be correlated."""
+    first, second = np.split(ops.convert_to_numpy(normals(1, Purpose.LATENTS, step(3), (100_000,), "float32")), 2)
+    bound = 4 / np.sqrt(first.size)
+    assert abs(np.corrcoef(first, second)[0, 1]) < bound
+    assert abs(np.corrcoef(first**2, second**2)[0, 1]) < bound
+    neighbours = np.corrcoef(first[:-1], first[1:])[0, 1]
+    assert abs(neighbours) < bound
+
+
+def test_a_uniform_value_of_float32_is_never_one():
+    highest = ops.convert_to_tensor(np.array([-1], dtype=np.int32))  # every bit set
+    value = ops.convert_to_numpy(randomness._to_unit(highest, "float32"))
+    assert 1 - 1e-6 < value[0] < 1
+
+
+@pytest.mark.parametrize("purpose", [Purpose.LABEL_FLIPS, Purpose.DROPOUT])
+def test_uniforms_of_neighbouring_steps_are_uniform_together(purpose):
+    """Chi-squared on a 16x16 grid of pairs: value of a step, value of the next at the same place."""
+    one, two = (ops.convert_to_numpy(uniforms(9, purpose, step(number), (50_000,), "float32")) for number in (4, 5))
+    counts, _, _ = np.histogram2d(one, two, bins=16, range=((0, 1), (0, 1)))
+    assert stats.chisquare(counts.ravel()).pvalue > 0.01

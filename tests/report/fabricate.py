@@ -11,7 +11,9 @@ from cxrbench.config import Config
 from cxrbench.configfile import load_config
 from cxrbench.data.batches import Dataset
 from cxrbench.data.prepare import prepare
-from cxrbench.folders import run_folder
+from cxrbench.folders import parity_folder, run_folder, write_json
+from cxrbench.parity.bounds import BOUNDS, FIRST_STEPS
+from cxrbench.parity.twin import twin, twin_fingerprint
 from cxrbench.pictures import grid, save_png
 from cxrbench.tasks.evaluate import evaluate_task
 from tests.quality.phantoms import chests
@@ -147,11 +149,20 @@ def write_run(config: Config, backend: str, runs: Path, images: NDArray[np.uint8
     folder.sample_manifest.write_text(json.dumps(samples_json(config)))
     for picture in (folder.samples / "grid.png", folder.grids / "epoch-00002.png"):
         save_png(grid(images[:16].astype(np.uint8)), picture)
-    rng = np.random.default_rng(len(backend))
-    rows = [
-        f"{step},{step // 8},{1.4 * rng.lognormal():.4f},{0.8 * rng.lognormal():.4f},.5,.5,0" for step in range(400)
-    ]
-    folder.losses.write_text("step,epoch,d_loss,g_loss,d_real,d_fake,d_skipped\n" + "\n".join(rows) + "\n")
+    write_losses(folder.losses, losses(len(backend)))
+
+
+def losses(seed: int) -> NDArray[np.float64]:
+    """400 steps of d_loss, g_loss, d_real, d_fake and d_skipped; of every seed the first steps are the same."""
+    common, own = np.random.default_rng(0), np.random.default_rng(seed)
+    drawn = np.concatenate([common.lognormal(size=(FIRST_STEPS, 2)), own.lognormal(size=(400 - FIRST_STEPS, 2))])
+    return np.hstack([drawn * [1.4, 0.8], np.tile([0.5, 0.5, 0.0], (400, 1))])
+
+
+def write_losses(file: Path, values: NDArray[np.float64]) -> None:
+    """A table of ``losses`` as training writes it."""
+    rows = [f"{step},{step // 8}," + ",".join(f"{value:.9g}" for value in row) for step, row in enumerate(values)]
+    file.write_text("step,epoch,d_loss,g_loss,d_real,d_fake,d_skipped\n" + "\n".join(rows) + "\n")
 
 
 def three_runs(config: Config, root: Path, **changes: Any) -> Path:
@@ -161,7 +172,57 @@ def three_runs(config: Config, root: Path, **changes: Any) -> Path:
         images = chests(40, config.data.image_size, seed=number)
         write_run(config, backend, runs, images, data_fingerprint=Dataset.open(dataset).fingerprint, **changes)
     evaluate_task(config, BACKENDS, dataset, runs)
+    write_json(parity_folder(config, runs).result, parity_json(config))
     return runs
+
+
+MEASURED = {"losses_float32": 1.2e-7, "losses_float64": 2.2e-16, "state_float64": 5.1e-14}
+CHAOTIC_FROM = 60
+
+
+def parity_json(config: Config, failing: dict[str, float | None] | None = None, **changes: Any) -> dict[str, Any]:
+    """What the comparison of all three backends writes: every bound holds but those ``failing`` at their value."""
+    measured = MEASURED | (failing or {})
+    checks = [
+        {"name": name, "limit": bound.limit, "measured": value, "where": "torch, step 3" if value else ""}
+        for name, bound in BOUNDS.items()
+        for value in [measured.get(name, 0.0)]
+    ]
+    return {
+        "name": config.name,
+        "created": "2026-01-02T02:00:00+00:00",
+        "twin_fingerprint": twin_fingerprint(config),
+        "settings": twin(config, "float32").model_dump(mode="json"),
+        "float32_steps": config.parity.float32_steps,
+        "float64_steps": config.parity.float64_steps,
+        "witnesses": {backend: witness(backend) for backend in BACKENDS},
+        "initial_weights_sha256": {"float32": "28d797d0e9c1" + "0" * 52, "float64": "7ff51745fe28" + "0" * 52},
+        "skipped_updates": {"float32": 25, "float64": 29},
+        "checks": checks,
+        "chaotic_from": CHAOTIC_FROM,
+        "curves": {"float32": curves(config.parity.float32_steps, 6e-8, CHAOTIC_FROM), "float64": curves(100, 1e-16)},
+    } | changes
+
+
+def witness(backend: str, **changes: Any) -> dict[str, Any]:
+    """Where one backend recorded its evidence."""
+    return {
+        "commit": COMMIT,
+        "clean": True,
+        "versions": {"keras": "3.15.1", backend: "1.2.3"},
+        "machine": MACHINE,
+        "environment": {"KERAS_BACKEND": backend},
+        "engine": {"engine": f"{backend} 1.2.3", "device": "cpu", "compiled": COMPILED[backend]},
+    } | changes
+
+
+def curves(steps: int, size: float, chaotic: int | None = None) -> dict[str, Any]:
+    """Losses that are one curve until they part, and what they differ by: every tenth step by nothing."""
+    one = [0.69 + 0.1 * np.sin(step / 7) / 3 for step in range(steps)]
+    parting = [0.05 * (step - chaotic) / steps if chaotic and step >= chaotic else 0.0 for step in range(steps)]
+    each = {backend: [one[s] + n * parting[s] for s in range(steps)] for n, backend in enumerate(BACKENDS)}
+    difference = [0.0 if step % 10 == 9 else max(size, 2 * parting[step]) for step in range(steps)]
+    return {"d_loss": each, "g_loss": each, "difference": difference}
 
 
 def change(path: Path, **changes: Any) -> None:

@@ -171,7 +171,9 @@ def test_settings_that_differ_from_the_file_are_part_of_the_commands(runs, tmp_p
     lines = commands_after(small_config(train_epochs="7"), runs, tmp_path, name="mine")
     assert lines[0] == "nox -s compare -- --config smoke --set train.epochs=7 --name mine"
     stages = [line.removeprefix("python -m cxrbench ").split()[0] for line in lines if line.startswith("python")]
-    assert stages == ["prepare", *["bench"] * 3, *["train", "sample"] * 3, "evaluate", "report"]
+    assert stages == ["prepare", *["bench"] * 3, *["parity"] * 7, *["train", "sample"] * 3, "evaluate", "report"]
+    stage = "python -m cxrbench parity exchange --config smoke --set train.epochs=7 --backend torch"
+    assert f"{stage} --backends jax torch tensorflow" in lines
     assert "python -m cxrbench train --config smoke --set train.epochs=7 --backend jax" in lines
     assert lines[-1].endswith("--backends jax torch tensorflow --name mine") and "DIR" not in "".join(lines)
 

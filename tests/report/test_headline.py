@@ -4,12 +4,14 @@ import math
 
 import pytest
 
+from cxrbench.parity.result import Parity
 from cxrbench.report.headline import headline, ranking, ratio
 from cxrbench.report.results import Manifest, Record, Results, Run, Timing
 from cxrbench.report.wording import duration, interval, listing, number, quantity
-from tests.report.fabricate import MACHINE, STEP_TIME, record, run_json, small_config, timing
+from tests.report.fabricate import MACHINE, STEP_TIME, parity_json, record, run_json, small_config, timing
 
 CONFIG = small_config()
+HOLDING = Parity.model_validate(parity_json(CONFIG))
 
 
 def results_of(*records, runs=("jax", "torch"), timed=None, **changes) -> Results:
@@ -26,7 +28,8 @@ def results_of(*records, runs=("jax", "torch"), timed=None, **changes) -> Result
         runs={name: Run.model_validate(run_json(CONFIG, name) | changes.get(name, {})) for name in runs},
         benchmarks={name: Timing.model_validate(timing(CONFIG, name, **one)) for name, one in (timed or {}).items()},
     )
-    return Results(manifest=manifest, records=[Record.model_validate(one) for one in records], not_measured=[])
+    figures = [Record.model_validate(one) for one in records]
+    return Results(manifest=manifest, records=figures, not_measured=[], parity=HOLDING)
 
 
 def step(backend, value, low=None, high=None, **changes):
@@ -90,9 +93,10 @@ def test_differing_machines_versions_and_unfinished_training_are_said():
     other = {"torch": {"machine": {"cpu": "Other"}, "status": "stopped", "commit": "f" * 40}}
     said = headline(results_of(step("jax", 0.1), step("torch", 0.2), **other))
     assert said.where.startswith("The machines differ") and "PyTorch on Other" in said.where
-    assert said.caveats[0] == "Training has not finished: PyTorch."
-    assert "different versions of this project" in said.caveats[1]
-    assert "trained on different machines" in said.caveats[2]
+    assert said.caveats[0].startswith("Parity was shown with another version of this project than ran: PyTorch.")
+    assert said.caveats[1] == "Training has not finished: PyTorch."
+    assert "different versions of this project" in said.caveats[2]
+    assert "trained on different machines" in said.caveats[3]
     assert headline(results_of(step("jax", 0.1), step("torch", 0.2))).caveats == []
 
 
@@ -102,6 +106,8 @@ def test_a_benchmark_unlike_its_training_is_said():
     assert same.caveats == [] and same.where.startswith("Measured on Imaginary CPU 3000")
     commit = headline(results_of(*steps, timed={"jax": {}, "torch": {"commit": "f" * 40}}))
     assert commit.caveats == [
+        "Parity was shown with another version of this project than ran: PyTorch. "
+        "Run: nox -s parity -- --config smoke, then nox -s report -- --config smoke --name test.",
         "PyTorch: timed with another version of this project than trained.",
         "The backends ran different versions of this project; the commit of each is listed below.",
     ]

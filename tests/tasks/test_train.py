@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,8 +163,35 @@ def test_a_stopped_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path,
     resumed = train_task(config(), backend, dataset, runs=tmp_path)
     assert resumed.losses.read_bytes() == run.losses.read_bytes()
     assert newest(resumed).step == newest(run).step == STEPS
-    for name in ("step-00000024.weights.h5",):
-        assert weights(resumed.checkpoints / name) == weights(run.checkpoints / name)
+    assert weights(resumed.checkpoints / newest(resumed).file_name) == weights(run.checkpoints / newest(run).file_name)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cxrbench.tasks.losses import LossLog
+from cxrbench.tasks.train import train_task
+from tests.tasks.test_train import config
+
+LossLog.add = lambda self, step, metrics: os.kill(os.getpid(), signal.SIGKILL) if step == 19 else False
+train_task(config(), sys.argv[1], Path(sys.argv[2]), runs=Path(sys.argv[3]))
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path):
+    """Killed in step 19, between the checkpoints of steps 16 and 24; and the newest checkpoint is torn as well."""
+    command = [sys.executable, "-c", KILLED, backend, str(dataset), str(tmp_path)]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    folder = RunFolder(tmp_path / "small" / backend)
+    assert json.loads(folder.manifest.read_text())["status"] == "running"
+    assert newest(folder).step == 16
+    torn = folder.checkpoints / newest(folder).file_name
+    torn.write_bytes(torn.read_bytes()[:-1000])
+
+    resumed = train_task(config(), backend, dataset, runs=tmp_path)
+    assert rows(resumed) == rows(run)
+    assert weights(resumed.checkpoints / newest(resumed).file_name) == weights(run.checkpoints / newest(run).file_name)
 
 
 def weights(file):
