@@ -173,7 +173,8 @@ from cxrbench.tasks.losses import LossLog
 from cxrbench.tasks.train import train_task
 from tests.tasks.test_train import config
 
-LossLog.add = lambda self, step, metrics: os.kill(os.getpid(), signal.SIGKILL) if step == 19 else False
+add = LossLog.add
+LossLog.add = lambda self, step, row: os.kill(os.getpid(), signal.SIGKILL) if step == 19 else add(self, step, row)
 train_task(config(), sys.argv[1], Path(sys.argv[2]), runs=Path(sys.argv[3]))
 """
 
