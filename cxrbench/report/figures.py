@@ -37,7 +37,7 @@ def bars(results: Results, metric: str) -> Figure | None:
     figure = Figure(figsize=(WIDTH, 0.95 + 0.42 * len(records)), layout="constrained")
     axes = figure.subplots()
     _bar_panel(axes, records)
-    _dress(axes, metric_label(metric))
+    dress(axes, metric_label(metric))
     return figure
 
 
@@ -62,7 +62,7 @@ def loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Figure | N
     kind = f"bold: exponential moving average of the log loss, span {span}" if span > 1 else "not smoothed"
     axes.set_xlabel(f"step ({kind})")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=8)
-    _dress(axes, title)
+    dress(axes, title)
     return figure
 
 
@@ -95,7 +95,7 @@ def histograms(counts: dict[str, Histograms]) -> dict[str, Figure]:
         axes.set_xlabel("gray level")
         axes.set_ylabel("% of pixels")
         axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
-        _dress(axes, BACKENDS[backend])
+        dress(axes, BACKENDS[backend])
     return drawn
 
 
@@ -116,7 +116,7 @@ def hero(results: Results, grids: dict[str, NDArray[np.uint8]]) -> Figure | None
     if records:
         axes = parts.pop(0).subplots()
         _bar_panel(axes, records)
-        _dress(axes, "Time per training step, shorter is better")
+        dress(axes, "Time per training step, shorter is better")
     if grids:
         panels = parts.pop(0).subplots(1, len(grids), squeeze=False)[0]
         for axes, (backend, picture) in zip(panels, corners.items(), strict=True):
@@ -187,7 +187,8 @@ def _bar_panel(axes: Axes, records: list[Record]) -> None:
     axes.set_xlabel(unit)
 
 
-def _dress(axes: Axes, title: str) -> None:
+def dress(axes: Axes, title: str) -> None:
+    """A title, and nothing louder than the data."""
     axes.set_title(title, loc="left", fontsize=10, color=INK, fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)

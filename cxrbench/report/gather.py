@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cxrbench.config import Config, fingerprint
 from cxrbench.folders import LOSS_COLUMNS, RunFolder, run_folder
 from cxrbench.report.instructions import instructions
+from cxrbench.report.proof import compare_first_steps, read_parity
 from cxrbench.report.results import (
     REAL,
     Benchmark,
@@ -68,8 +69,13 @@ def gather(config: Config, backends: list[str], runs: Path, name: str) -> tuple[
         manifest=_manifest(config, sides, name),
         records=_records(sides),
         not_measured=[entry for side in sides for entry in _not_measured(side, config)],
+        first_steps=compare_first_steps(
+            {side.backend: (side.run, side.losses) for side in sides if side.run and side.losses is not None}
+        ),
     )
-    return results, sides
+    parity, unproven = read_parity(config, results.manifest.config, results.backends, runs)
+    missing = [_gap(backend, "parity", unproven) for backend in results.backends] if unproven else []
+    return results.model_copy(update={"parity": parity, "not_measured": results.not_measured + missing}), sides
 
 
 def read_losses(path: Path) -> NDArray[Any]:
@@ -169,8 +175,12 @@ def _not_measured(side: Side, config: Config) -> list[NotMeasured]:
             reason = f"the stage left no file; run: python -m cxrbench {stage} --config {config.name}{option}"
             if stage == "evaluate" and side.outdated:
                 reason = side.outdated
-            missing.append(NotMeasured.model_validate({"backend": side.backend, "metric": stage, "reason": reason}))
+            missing.append(_gap(side.backend, stage, reason))
     return missing
+
+
+def _gap(backend: str, metric: str, reason: str) -> NotMeasured:
+    return NotMeasured.model_validate({"backend": backend, "metric": metric, "reason": reason})
 
 
 def _refuse_different(sides: list[Side], where: Path) -> None:

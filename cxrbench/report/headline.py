@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxrbench.quality.registry import METRICS
+from cxrbench.report import parity_words
 from cxrbench.report.results import OURS, REAL, UNITS, Record, Results
 from cxrbench.report.wording import BACKENDS, interval, listing, machine, number, quantity, setting
 
@@ -22,11 +23,15 @@ HARDWARE = ("cpu", "cores", "gpu")
 
 @dataclass(frozen=True)
 class Headline:
-    """What a reader takes home: the answer, how sure it is, on what, and how the images compare with real ones."""
+    """What a reader takes home: the answer, how sure it is, on what, and how the images compare with real ones.
+
+    ``proof`` says that all backends did the same work; it is empty where that is not shown.
+    """
 
     answer: str
     detail: str
     where: str
+    proof: str
     quality: str
     caveats: list[str]
 
@@ -54,11 +59,18 @@ def headline(results: Results) -> Headline:
     """The sentences of one report."""
     order = ranking(results)
     return Headline(
-        answer=_answer(order),
+        answer=parity_words.refutation(results) or _answer(order),
         detail=_detail(order),
         where=_where(results, order),
+        proof=parity_words.proof(results),
         quality=_quality(results),
-        caveats=_few_blocks(order) + _devices(results) + _unlike_training(results) + _caveats(results),
+        caveats=[
+            *parity_words.caveats(results),
+            *_few_blocks(order),
+            *_devices(results),
+            *_unlike_training(results),
+            *_caveats(results),
+        ],
     )
 
 

@@ -20,20 +20,26 @@ def instructions(config: dict[str, Any], backends: list[str], report: str) -> li
         config: the settings that ran, as in ``run.json``.
         report: the report's name.
     """
-    name = config.get("name", "quick")
-    try:
-        shipped = load_config(name).model_dump(mode="json")
-    except ConfigError:
+    name = _name(config)
+    if _shipped(name) is None:
         return _own_file(config, name)
-    settings = "".join(f" --set {shlex.quote(change)}" for change in _changes(config, shipped))
-    experiment = f"--config {name}{settings}"
+    experiment, named = _experiment(config), _named(config, report)
     source = " --data-dir DIR" if config.get("data", {}).get("source") in FROM_FILES else ""
-    named = f" --name {report}" if report != name else ""
     lines = ["# DIR is the folder of the source images."] if source else []
     if set(backends) == set(BACKENDS):
         lines += [f"nox -s compare -- {experiment}{source}{named}", "# Or stage by stage:"]
     lines.append("# Each engine in an environment of its own.")
     return lines + _stages(experiment, backends, source, named)
+
+
+def parity_command(config: dict[str, Any]) -> str:
+    """What shows that all backends do the same work with the settings that ran."""
+    return f"nox -s parity -- {_experiment(config)}"
+
+
+def report_command(config: dict[str, Any], report: str) -> str:
+    """What writes the report of this name from what all stages left."""
+    return f"nox -s report -- {_experiment(config)}{_named(config, report)}"
 
 
 def as_toml(config: dict[str, Any]) -> list[str]:
@@ -56,15 +62,45 @@ def flat(config: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def _name(config: dict[str, Any]) -> str:
+    return str(config.get("name", "quick"))
+
+
+def _shipped(name: str) -> dict[str, Any] | None:
+    """The settings of one of our configurations, None of one that is not ours."""
+    try:
+        return load_config(name).model_dump(mode="json")
+    except ConfigError:
+        return None
+
+
+def _experiment(config: dict[str, Any]) -> str:
+    name = _name(config)
+    changes = _changes(config, _shipped(name) or config)
+    return f"--config {name}" + "".join(f" --set {shlex.quote(change)}" for change in changes)
+
+
+def _named(config: dict[str, Any], report: str) -> str:
+    return f" --name {report}" if report != _name(config) else ""
+
+
 def _stages(experiment: str, backends: list[str], source: str, named: str) -> list[str]:
     """Benchmarks before training, which leaves a full compile cache."""
     chosen = " ".join(backends)
     lines = [f"prepare {experiment}{source}"]
     lines += [f"bench {experiment} --backend {backend}" for backend in backends]
+    lines += _parity(experiment, backends) if len(backends) > 1 else []
     for backend in backends:
         lines += [f"train {experiment} --backend {backend}{source}", f"sample {experiment} --backend {backend}"]
     lines += [f"evaluate {experiment} --backends {chosen}{source}", f"report {experiment} --backends {chosen}{named}"]
     return [f"python -m cxrbench {line}" for line in lines]
+
+
+def _parity(experiment: str, backends: list[str]) -> list[str]:
+    chosen = f"--backends {' '.join(backends)}"
+    lines = [f"parity record {experiment} --backend {backend}" for backend in backends]
+    lines += [f"parity exchange {experiment} --backend {backend} {chosen}" for backend in backends]
+    return [*lines, f"parity {experiment} {chosen}"]
 
 
 def _own_file(config: dict[str, Any], name: str) -> list[str]:

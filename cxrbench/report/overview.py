@@ -1,18 +1,21 @@
-"""``reports/index.md``: every report there is, rebuilt from each one's ``results.json``."""
+"""``reports/index.md`` and ``precision.md``: every report there is, rebuilt from each one's ``results.json``."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cxrbench.folders import write_atomically
+from cxrbench.report import parity_words, precision
 from cxrbench.report.headline import headline, machines, ranking
 from cxrbench.report.page import environment
 from cxrbench.report.results import ReportError, Results, read
 from cxrbench.report.wording import BACKENDS, quantity
 
 UNPUBLISHED = "smoke"  # git ignores this report, so a list that git tracks must not link to it
+Named = tuple[str, Results]  # by the folder, which a link needs
 
 
 @dataclass(frozen=True)
@@ -22,36 +25,56 @@ class Entry:
     name: str
     created: str
     machine: str
+    parity: str
     times: str
     answer: str
 
 
 def write_overview(reports: Path) -> list[str]:
-    """Rebuild ``index.md``, newest report first, without the one of the smoke test.
+    """Rebuild ``index.md`` and ``precision.md``, newest report first, without the one of the smoke test.
 
     Returns:
-        One line for every folder whose results cannot be read; it is left out of the list.
+        One line for every report that is left out: its results cannot be read, or it puts backends side by side of
+        which nothing shows that they did the same work.
     """
-    entries, problems = [], []
+    problems: list[str] = []
+    published = newest_first(_publishable(reports, problems))
+    write_atomically(
+        reports / "index.md",
+        environment().get_template("index.md.j2").render(entries=[_entry(*named) for named in published]),
+    )
+    write_atomically(reports / "precision.md", precision.render(published))
+    return problems
+
+
+def newest_first(reports: Iterator[Named]) -> list[Named]:
+    """In the order of a list."""
+    return sorted(reports, key=lambda one: datetime.datetime.fromisoformat(one[1].manifest.created), reverse=True)
+
+
+def _publishable(reports: Path, problems: list[str]) -> Iterator[Named]:
+    """The reports that may be listed; of each other one a line goes to ``problems``."""
     for path in sorted(reports.glob("*/results.json")):
         if path.parent.name == UNPUBLISHED:
             continue
         try:
-            entries.append(_entry(path))
+            results = read(path, Results)
         except ReportError as error:
             problems.append(str(error))
-    entries.sort(key=lambda entry: datetime.datetime.fromisoformat(entry.created), reverse=True)
-    write_atomically(reports / "index.md", environment().get_template("index.md.j2").render(entries=entries))
-    return problems
+            continue
+        if unproven := parity_words.unproven(results):
+            problems.append(f"{path}: {unproven}")
+        else:
+            yield path.parent.name, results
 
 
-def _entry(path: Path) -> Entry:
-    results = read(path, Results)
+def _entry(name: str, results: Results) -> Entry:
     times = [f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}" for record in ranking(results)]
     return Entry(
-        name=path.parent.name,
+        name=name,
         created=results.manifest.created,
         machine="; ".join(dict.fromkeys(machines(results).values())) or "not recorded",
+        parity=parity_words.few_words(results),
         times=", ".join(times) or "not timed",
         answer=headline(results).answer,
     )

@@ -18,13 +18,21 @@ from cxrbench.data.nih import ATTRIBUTION
 from cxrbench.folders import write_atomically
 from cxrbench.pictures import NOTICE
 from cxrbench.quality.registry import METRICS
-from cxrbench.report import figures, tables
+from cxrbench.report import figures, parity_tables, parity_words, tables
 from cxrbench.report.gather import Side
 from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline, ranking
+from cxrbench.report.parity_figure import parity_figure
 from cxrbench.report.results import HELD_OUT, MEMORY, Results
 from cxrbench.report.wording import BACKENDS, COLOURS, interval, listing, metric_label, number, quantity, setting
 
-OWN_PICTURES = ("hero", "step_time", "images_per_second", "peak_*_memory", "?_loss", "histogram-*", "grid-*", "real")
+OWN_PICTURES = (
+    "hero", "parity", "step_time", "images_per_second", "peak_*_memory", "?_loss", "histogram-*", "grid-*", "real"
+)  # fmt: skip
+PARITY_CAPTION = (
+    "Above, the losses of all backends, drawn on one another. Below, the largest difference between any two of them in "
+    "any metric, by step, with the bounds (dashed, over the steps they are for) and the machine epsilon of each "
+    "precision (ε)."
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,17 @@ def environment() -> Environment:
 def draw_pictures(results: Results, sides: list[Side]) -> list[Picture]:
     """Everything for which there is something to draw."""
     grids = {side.backend: figures.read_picture(side.grid) for side in sides if side.grid}
-    return [*_plots(results, sides, grids), *_samples(results, sides, grids)]
+    return [*_parity(results), *_plots(results, sides, grids), *_samples(results, sides, grids)]
+
+
+def _parity(results: Results) -> Iterator[Picture]:
+    if results.parity:
+        alt = (
+            "Losses of all backends by training step, overlaid, and below them the largest difference of any metric "
+            "between two backends on a logarithmic scale; the table below has the bounds"
+        )
+        png = figures.figure_png(parity_figure(results.parity))
+        yield Picture("parity", "parity.png", alt, PARITY_CAPTION, png)
 
 
 def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
@@ -140,7 +158,14 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
         "warning": NOT_FOR_DIAGNOSIS,
         "pictures": pictures,
         "gaps": tables.gaps(results),
+        "parity": {
+            "method": parity_words.method(results),
+            "unproven": parity_words.unproven(results),
+            "twin": parity_tables.twin(results.parity) if results.parity else "",
+            "provenance": parity_tables.provenance(results.parity) if results.parity else "",
+        },
         "tables": {
+            "parity": parity_tables.bounds(results),
             "speed": tables.speed(results),
             "memory": tables.memory(results),
             "quality": tables.quality(results),

@@ -21,6 +21,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cxrbench.errors import CxrbenchError
+from cxrbench.parity.result import Parity
+from cxrbench.report.first_steps import FirstSteps
 
 OURS = "ours"
 HELD_OUT = "held-out"
@@ -209,11 +211,16 @@ class Manifest(Schema):
 
 
 class Results(Schema):
-    """``results.json``: everything that the sentences, tables and bars of a report are made of."""
+    """``results.json``: everything that the sentences, tables and bars of a report are made of.
+
+    The keys with a default are not in reports of earlier versions.
+    """
 
     manifest: Manifest
     records: list[Record]
     not_measured: list[NotMeasured]
+    parity: Parity | None = None  # of a small twin; its curves are rounded, those of parity.json are not
+    first_steps: FirstSteps | None = None  # of the trainings of this report
 
     @property
     def backends(self) -> list[str]:
@@ -222,7 +229,7 @@ class Results(Schema):
         return [name for name in ("jax", "torch", "tensorflow") if name in present]
 
 
-Read = TypeVar("Read", bound=Schema)
+Read = TypeVar("Read", bound=BaseModel)
 
 
 def read(path: Path, schema: type[Read]) -> Read:

@@ -18,6 +18,7 @@ LABELS = {
     "sampling_throughput": "Sampling throughput",
     "peak_device_memory": "Peak device memory",
     "peak_host_memory": "Peak host memory",
+    "parity": "Parity",
 }
 
 
@@ -29,6 +30,15 @@ def number(value: float, digits: int = 3) -> str:
         return f"{value:.{digits - 1}e}"
     rounded = float(f"{value:.{digits - 1}e}")  # first, because 99.96 becomes 100
     return f"{rounded:,.{max(digits - 1 - _magnitude(rounded), 0)}f}"
+
+
+def difference(value: float) -> str:
+    """Two significant digits with a power of ten where it is small, a count whole: 2.2e-16, 1e-4, 0.031, 1,204."""
+    if value == int(value):
+        return f"{int(value):,}"
+    if value >= 0.01:
+        return f"{value:.2g}"
+    return f"{value:.1e}".replace(".0e", "e").replace("e-0", "e-")
 
 
 def quantity(value: float, unit: str, like: float | None = None) -> str:

@@ -20,6 +20,8 @@ from cxrbench.parity.evidence import Evidence, load_evidence, save_evidence
 from cxrbench.parity.judge import chaotic_from, curves, judge
 from cxrbench.parity.result import Check, Parity, Witness
 from cxrbench.parity.twin import twin, twin_fingerprint
+from cxrbench.report.figures import figure_png
+from cxrbench.report.parity_figure import parity_figure
 from cxrbench.tasks.engine import start_backend
 from cxrbench.tasks.prepare import prepare_task
 
@@ -85,6 +87,7 @@ def parity_task(config: Config, backends: list[str], runs: Path = RUNS) -> Parit
         curves=drawn,
     )
     write_json(folder.result, result.model_dump(mode="json"))
+    folder.figure.write_bytes(figure_png(parity_figure(result)))
     print("\n".join(table(result.checks)))
     if result.failed:
         raise RunError(

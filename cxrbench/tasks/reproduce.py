@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -30,31 +29,15 @@ from cxrbench.report.instructions import FROM_FILES, as_toml, flat
 from cxrbench.report.results import REAL, Manifest, Results, Run, Timing, read
 from cxrbench.report.verdicts import Verdict
 from cxrbench.report.wording import BACKENDS, listing
+from cxrbench.tasks.environments import Environment, find_environments
 from cxrbench.tasks.evaluate import evaluate_task
 from cxrbench.tasks.prepare import prepare_task
 from cxrbench.tasks.report import report_task
 
-ENVIRONMENTS = machine.ROOT / ".nox"
 EXPERIMENT = "experiment.toml"
 NOTE = "reproduction.json"  # of what, and with what, the folder is the reproduction
 VERDICTS = "verdicts.json"
 UNCOMPARED = "memory_bytes"  # of a machine: it varies a little from start to start, and decides nothing
-
-# What an environment says of itself, before an engine starts and sets flags of its own.
-DESCRIBE = (
-    "import json; from cxrbench.measure import machine; "
-    "print(json.dumps([machine.versions(), machine.machine(), machine.flags()]))"
-)
-
-
-@dataclass(frozen=True)
-class Environment:
-    """One engine's interpreter, and what its results will say of where they were made."""
-
-    python: str
-    versions: dict[str, str]
-    machine: dict[str, Any]
-    flags: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -102,7 +85,7 @@ def reproduce_task(report: Path, data_dir: Path | None = None) -> None:
     """
     old = read(report / "results.json", Results)
     _refuse_without_images(old, data_dir)
-    environments = _environments(_backends(old))
+    environments = find_environments(_backends(old))
     folder = RUNS / f"{_file_name(old.manifest.name)}-again"
     _claim(folder, report, environments)
     experiment = folder / EXPERIMENT
@@ -174,7 +157,7 @@ def _evaluated(old: Results) -> list[str]:
 
 
 def _has_parity(old: Results) -> bool:
-    return getattr(old, "parity", None) is not None
+    return old.parity is not None
 
 
 def _file_name(name: str) -> str:
@@ -258,38 +241,6 @@ def _refuse_without_images(old: Results, data_dir: Path | None) -> None:
     if old.manifest.runs and source in FROM_FILES and data_dir is None and not stands_in:
         instead = f", or set {ENVIRONMENT}" if source == "nih" else ""
         raise RunError(f"{old.manifest.name}: its images are of the source {source}: pass --data-dir DIR{instead}")
-
-
-def _environments(backends: list[str]) -> dict[str, Environment]:
-    """Each backend's environment.
-
-    Raises:
-        RunError: some have none, or it cannot say what it has; with the sessions of nox that make them.
-    """
-    pythons = {backend: _python(backend) for backend in backends}
-    missing = [backend for backend, python in pythons.items() if python is None]
-    if missing:
-        sessions = " ".join(f"env-{backend}" for backend in missing)
-        raise RunError(f"no environment of {listing([BACKENDS[one] for one in missing])} here; run: nox -s {sessions}")
-    return {backend: _describe(backend, python) for backend, python in pythons.items() if python}
-
-
-def _python(backend: str) -> str | None:
-    own = ENVIRONMENTS / f"env-{backend}" / "bin" / "python"
-    if own.exists():
-        return str(own)
-    return sys.executable if importlib.util.find_spec(backend) else None
-
-
-def _describe(backend: str, python: str) -> Environment:
-    command = [python, "-c", DESCRIBE]
-    done = subprocess.run(
-        command, env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise RunError(f"{python}: cannot be used for {backend} ({reason}); run: nox -s env-{backend}")
-    return Environment(python, *json.loads(done.stdout))
 
 
 def _claim(folder: Path, report: Path, environments: dict[str, Environment]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from cxrbench.parity.result import Parity
 from cxrbench.report.headline import headline, ranking, ratio
 from cxrbench.report.results import Manifest, Record, Results, Run, Timing
-from cxrbench.report.wording import duration, interval, listing, number, quantity
+from cxrbench.report.wording import difference, duration, interval, listing, number, quantity
 from tests.report.fabricate import MACHINE, STEP_TIME, parity_json, record, run_json, small_config, timing
 
 CONFIG = small_config()
@@ -144,6 +144,14 @@ def test_different_devices_are_said_and_do_not_make_two_machines():
 )
 def test_numbers_have_three_digits(value, said):
     assert number(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0, "0"), (2.22e-16, "2.2e-16"), (1e-4, "1e-4"), (0.0314, "0.031"), (0.996, "1"), (1.0, "1"), (1204, "1,204")],
+)
+def test_differences_are_short(value, said):
+    assert difference(value) == said
 
 
 def test_quantities_suit_their_size():

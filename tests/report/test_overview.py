@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from cxrbench.parity.bounds import BOUNDS
 from cxrbench.report.results import ReportError
 from cxrbench.tasks.report import report_task
-from tests.report.fabricate import BACKENDS
+from tests.report.fabricate import BACKENDS, change, parity_json
 
 
 def test_a_name_cannot_leave_the_reports_folder(config, runs, tmp_path):
@@ -56,3 +57,43 @@ def test_the_overview_lists_the_newest_first_and_passes_over_the_damaged(config,
     assert [row.split("]")[0] for row in rows] == ["| [now", "| [newest", "| [older"]
     assert "Imaginary CPU 3000" in rows[0] and "JAX 62.1 ms, PyTorch 111 ms, TensorFlow 124 ms" in rows[0]
     assert "left out of" in capsys.readouterr().out
+
+
+def test_a_report_without_a_proof_is_left_out_and_how_to_mend_it_is_said(config, runs, tmp_path, capsys):
+    reports = tmp_path / "reports"
+    report_task(config, BACKENDS, runs, reports, "proven")
+    (runs / "smoke" / "parity" / "parity.json").unlink()
+    report_task(config, BACKENDS, runs, reports, "claimed")
+    report_task(config, ["jax"], runs, reports, "alone")
+    rows = listed(reports)
+    assert set(rows) == {"proven", "alone"}
+    assert rows["proven"][3] == f"{len(BOUNDS)} of {len(BOUNDS)} bounds" and rows["alone"][3] == "one backend alone"
+    assert (
+        f"report: left out of {reports / 'index.md'}: {reports / 'claimed' / 'results.json'}: parity: no result; run: "
+        "nox -s parity -- --config smoke, then nox -s report -- --config smoke --name claimed."
+    ) in capsys.readouterr().out
+
+
+def test_a_report_whose_proof_fails_is_listed_with_that(config, runs, tmp_path):
+    reports = tmp_path / "reports"
+    change(runs / "smoke" / "parity" / "parity.json", **parity_json(config, {"losses_float64": 1.0}))
+    report_task(config, BACKENDS, runs, reports, "failing")
+    row = listed(reports)["failing"]
+    assert row[3] == f"**fails**: {len(BOUNDS) - 1} of {len(BOUNDS)} bounds"
+    assert row[5].startswith("These backends did not do the same work") and "fastest" not in row[5]
+
+
+def test_a_report_of_an_earlier_version_is_read_and_left_out(config, runs, tmp_path, capsys):
+    path = report_task(config, BACKENDS, runs, tmp_path / "reports", "old") / "results.json"
+    content = json.loads(path.read_text())
+    del content["parity"], content["first_steps"]
+    path.write_text(json.dumps(content))
+    report_task(config, BACKENDS, runs, tmp_path / "reports", "new")
+    assert set(listed(tmp_path / "reports")) == {"new"}
+    assert f"{path}: parity: no result; run: nox -s parity" in capsys.readouterr().out
+
+
+def listed(reports):
+    """The cells of each line of the list, by the report's name."""
+    lines = [line.split(" | ") for line in (reports / "index.md").read_text().splitlines() if line.startswith("| [")]
+    return {cells[0].partition("]")[0].removeprefix("| ["): [cell.strip(" |") for cell in cells] for cells in lines}

@@ -1,13 +1,21 @@
 """The figure of the proof, by what it draws."""
 
-import json
+import contextlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from cxrbench.errors import RunError
+from cxrbench.folders import parity_folder
+from cxrbench.parity.evidence import Evidence, save_evidence
 from cxrbench.parity.result import Parity
+from cxrbench.parity.twin import twin_fingerprint
 from cxrbench.report.parity_figure import FLOOR, NEVER, parity_figure
-from tests.report.fabricate import BACKENDS, parity_json, small_config
+from cxrbench.tasks.parity import parity_task
+from tests.parity.fabricate import BACKENDS as TWO
+from tests.parity.fabricate import SEED, agreeing
+from tests.report.fabricate import BACKENDS, parity_json, small_config, witness
 
 CONFIG = small_config()
 
@@ -65,7 +73,7 @@ def test_no_chaos_is_said():
 
 @pytest.mark.parametrize("chaotic_from", [3, 49, 51, 97, None])
 def test_no_label_lies_on_another(chaotic_from):
-    parity = Parity.model_validate(json.loads(json.dumps(parity_json(CONFIG, chaotic_from=chaotic_from))))
+    parity = Parity.model_validate(parity_json(CONFIG, chaotic_from=chaotic_from))
     figure = parity_figure(parity)
     figure.draw_without_rendering()
     below = figure.axes[2]
@@ -73,5 +81,22 @@ def test_no_label_lies_on_another(chaotic_from):
     labels += [axes._left_title for axes in figure.axes]
     boxes = [label.get_window_extent() for label in labels]
     for place, box in enumerate(boxes):
-        assert 0 <= box.x0 and box.x1 <= figure.bbox.width, labels[place]
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width, labels[place]
         assert not any(box.overlaps(other) for other in boxes[:place]), labels[place]
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_comparison_leaves_its_figure(failing, tmp_path):
+    config = small_config(train_seed=str(SEED))
+    folder = parity_folder(config, tmp_path)
+    witnesses = [witness(backend) for backend in TWO]
+    for stage, several in zip(("record", "exchange"), agreeing(), strict=True):
+        for (backend, evidence), seen in zip(several.items(), witnesses, strict=True):
+            facts = evidence.facts | {"twin_fingerprint": twin_fingerprint(config), "witness": seen}
+            if failing and backend == "torch" and stage == "record":
+                evidence.arrays["float64/ours/losses"][4] += 1
+            save_evidence(folder.evidence(stage, backend), Evidence(facts, evidence.arrays))
+    with pytest.raises(RunError, match="do not hold") if failing else contextlib.nullcontext():
+        parity_task(config, list(TWO), tmp_path)
+    with Image.open(folder.figure) as image:
+        assert image.width > 700 and image.height > image.width

@@ -14,12 +14,13 @@ import pytest
 from cxrbench.configfile import load_config
 from cxrbench.data.nih import ENVIRONMENT
 from cxrbench.errors import RunError
-from cxrbench.folders import run_folder, write_json
+from cxrbench.folders import parity_folder, run_folder, write_json
 from cxrbench.measure import machine
 from cxrbench.report.results import ReportError, Results, read
-from cxrbench.tasks import reproduce
+from cxrbench.tasks import environments, reproduce
+from cxrbench.tasks.environments import Environment
 from cxrbench.tasks.report import report_task
-from cxrbench.tasks.reproduce import Environment, differences, reproduce_task
+from cxrbench.tasks.reproduce import differences, reproduce_task
 from tests.report.fabricate import (
     BACKENDS,
     COMMIT,
@@ -62,7 +63,7 @@ for name in {"bench": ["bench.json"], "train": ["run.json", "losses.csv", "grids
 def place(tmp_path, monkeypatch) -> Path:
     """A folder to work in, with an environment for each engine; ``source`` holds what the engines are to write."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reproduce, "ENVIRONMENTS", tmp_path / ".nox")
+    monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path / ".nox")
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     for backend in BACKENDS:
         python = tmp_path / ".nox" / f"env-{backend}" / "bin" / "python"
@@ -100,6 +101,7 @@ def calls() -> list[tuple[str, str]]:
 
 def test_a_whole_report_again_in_each_engines_environment(place, capsys):
     made = three_runs(CONFIG, place / "made")
+    parity_folder(CONFIG, made).result.unlink()  # its stages are listed by a test of their own
     report = report_task(CONFIG, BACKENDS, made, place / "reports")
     shutil.copytree(made / "smoke", place / "source", dirs_exist_ok=True)
     shutil.copytree(place / "made" / "datasets", place / "datasets")
@@ -157,7 +159,7 @@ def test_missing_environments_are_refused_before_anything_runs(timed, monkeypatc
 def test_an_engine_that_is_installed_here_needs_no_environment_of_its_own(place, monkeypatch):
     shutil.rmtree(place / ".nox" / "env-torch")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "torch" or None)
-    found = reproduce._environments(["jax", "torch"])
+    found = environments.find_environments(["jax", "torch"])
     assert found["torch"].python == sys.executable and found["jax"].python.endswith("env-jax/bin/python")
     assert found["jax"].flags["KERAS_BACKEND"] == "jax" and found["jax"].versions == machine.versions()
 
@@ -287,8 +289,8 @@ def test_a_reproduction_is_not_mixed_with_one_of_other_circumstances(change_of, 
     if change_of == "report":
         change(timed / "results.json", not_measured=[])
     if change_of == "versions":
-        describe = reproduce.DESCRIBE.replace("machine.versions()", "machine.versions() | {'jax': '9.9'}")
-        monkeypatch.setattr(reproduce, "DESCRIBE", describe)
+        describe = environments.DESCRIBE.replace("machine.versions()", "machine.versions() | {'jax': '9.9'}")
+        monkeypatch.setattr(environments, "DESCRIBE", describe)
     reproduce_task(timed)
     assert not left.exists()
 

@@ -1,0 +1,64 @@
+"""The second proof: over their first steps, the very trainings of a report agree, at full size."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrbench.folders import LOSS_COLUMNS
+from cxrbench.parity.bounds import FIRST_STEPS
+from cxrbench.parity.result import Finite, Schema
+
+LIMIT = 1e-4  # of any metric in float32: what the twin is held to as well
+METRICS = LOSS_COLUMNS[LOSS_COLUMNS.index("d_loss") :]
+
+
+class FirstSteps(Schema):
+    """The largest difference of any metric between any two backends over the first ``steps`` steps of training.
+
+    ``measured`` is None where a value was not finite; ``metric``, ``step`` and ``backends`` are where it was found.
+    """
+
+    steps: int
+    limit: Finite
+    measured: Finite | None
+    metric: str
+    step: int
+    backends: tuple[str, str]
+
+    @property
+    def passed(self) -> bool:
+        return self.measured is not None and self.measured <= self.limit
+
+
+def first_steps(losses: dict[str, NDArray[Any]]) -> FirstSteps | None:
+    """Compare the tables of ``read_losses`` of several backends; None where there are no two of them, or no step."""
+    steps = min((len(table) for table in losses.values()), default=0)
+    steps = min(steps, FIRST_STEPS)
+    if len(losses) < 2 or not steps:
+        return None
+    differences = {
+        (metric, pair): _difference(*(losses[backend][metric][:steps] for backend in pair))
+        for metric in METRICS
+        for pair in combinations(losses, 2)
+    }
+    (metric, backends), by_step = max(differences.items(), key=lambda one: float(one[1].max()))
+    step = int(by_step.argmax())
+    measured = float(by_step[step])
+    return FirstSteps(
+        steps=steps,
+        limit=LIMIT,
+        measured=measured if np.isfinite(measured) else None,
+        metric=metric,
+        step=step,
+        backends=backends,
+    )
+
+
+def _difference(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By step; infinite where either is not finite, which is worse than any other difference."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(left) & np.isfinite(right), np.abs(left - right), np.inf)

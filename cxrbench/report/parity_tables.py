@@ -1,0 +1,98 @@
+"""The proof of a report as a table of finished words, and what it was made with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cxrbench.parity.bounds import BOUNDS, Bound
+from cxrbench.parity.result import Parity
+from cxrbench.report.first_steps import FirstSteps
+from cxrbench.report.results import Results
+from cxrbench.report.tables import NOTHING, Cell, Table
+from cxrbench.report.wording import BACKENDS, difference, listing
+
+FULL_SIZE = "At full size"
+FORMER = Bound("Former bounds", "as this report's version of the project had it", 0, "absolute", "")
+SCALES = {"count": "unequal values"}
+GATE_NEVER = 1.0  # the share of right answers above which the discriminator waits
+
+
+def bounds(results: Results) -> Table:
+    """One row per bound; a row of one cell is the head of the group below it."""
+    rows: list[list[Cell]] = []
+    group = None
+    for check in results.parity.checks if results.parity else []:
+        bound = BOUNDS.get(check.name, FORMER)
+        if bound.group != group:
+            group = bound.group
+            rows.append([Cell(group)])
+        scale = SCALES.get(bound.scale, bound.scale)
+        rows.append(_row(Cell(bound.about, check.name), check.limit, scale, check.measured, check.where, check.passed))
+    if results.first_steps:
+        rows += [[Cell(FULL_SIZE)], _full_size(results.first_steps)]
+    heads = ("What is compared", "Verdict", "Measured", "Bound", "Where")  # the verdict is seen on a phone, too
+    return Table([Cell(head) for head in heads], rows)
+
+
+def twin(parity: Parity) -> str:
+    """What was trained to compare the backends, with everything that makes training stable."""
+    settings, sizes = parity.settings, parity.settings["parity"]
+    shut = listing([f"{count} of the {precision} steps" for precision, count in parity.skipped_updates.items()])
+    compared = "compared as well" if all(parity.skipped_updates.values()) else "not compared in both precisions"
+    side = sizes["image_size"]
+    return (
+        f"Parity is shown on a small twin of the experiment: the same definition at {side}x{side} pixels, batch "
+        f"{sizes['batch_size']}, widths {sizes['generator_width']} and {sizes['discriminator_width']}, trained by each "
+        f"backend for {parity.float32_steps} steps in float32 and {parity.float64_steps} in float64, with "
+        f"{listing(_stabilisations(settings))}. The gate shut in {shut}, so it was {compared}. "
+        f"{_chaos(parity)}"
+    )
+
+
+def provenance(parity: Parity) -> str:
+    """The initial weights that all began from, and the version of this project that was judged."""
+    weights = listing([f"{one[:12]} ({precision})" for precision, one in parity.initial_weights_sha256.items()])
+    versions: dict[str, list[str]] = {}
+    for backend, witness in parity.witnesses.items():
+        state = (witness.commit or "unknown")[:12] + ("" if witness.clean else " with uncommitted changes")
+        versions.setdefault(state, []).append(BACKENDS[backend])
+    commits = "; ".join(f"{state} ({', '.join(backends)})" for state, backends in versions.items())
+    return f"SHA-256 of the initial weights: {weights}. Recorded at commit {commits}, compared {parity.created[:10]}."
+
+
+def _row(about: Cell, limit: float, scale: str, measured: float | None, where: str, passed: bool) -> list[Cell]:
+    found = "not finite" if measured is None else difference(measured)
+    verdict = "holds" if passed else "FAILS"
+    return [about, Cell(verdict), Cell(found), Cell(difference(limit), scale), Cell(where or NOTHING)]
+
+
+def _full_size(first: FirstSteps) -> list[Cell]:
+    about = Cell(f"metrics of the first {first.steps} steps of the trainings in this report", "first_steps")
+    pair = listing([BACKENDS[backend] for backend in first.backends])
+    where = "" if first.measured == 0 else f"{first.metric}, step {first.step}, {pair}"
+    return _row(about, first.limit, "absolute", first.measured, where, first.passed)
+
+
+def _stabilisations(settings: dict[str, Any]) -> list[str]:
+    """Those that are on; each costs random numbers or a condition, and so is a place to differ."""
+    objective = settings["objective"]
+    strengths = {
+        "label smoothing": objective["label_smoothing"],
+        "label flips": objective["label_flip"],
+        "instance noise": objective["instance_noise"],
+        "dropout": settings["model"]["dropout"],
+    }
+    on = [f"{name} {value:g}" for name, value in strengths.items() if value]
+    if objective["gate_accuracy"] < GATE_NEVER:
+        on.append(f"the discriminator's gate at {objective['gate_accuracy']:g}")
+    updates = objective["generator_updates"]
+    return [*on, f"{updates} generator update{'s' * (updates > 1)} per step"]
+
+
+def _chaos(parity: Parity) -> str:
+    if parity.chaotic_from is None:
+        return "In float32 the losses stay together over all these steps."
+    return (
+        f"In float32 the trainings part at step {parity.chaotic_from}: training a GAN is chaotic, so rounding errors "
+        "grow, and a long comparison needs float64."
+    )
