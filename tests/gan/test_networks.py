@@ -61,6 +61,20 @@ def test_adam_is_keras_adam():
     assert abs(float(ops.convert_to_numpy(ours.value)[0]) - 1.0) > 0.1
 
 
+def test_adam_in_float32_is_adam_in_float64():
+    """The first update is ``a (1 - b1) g / (sqrt(1 - b2) |g| + epsilon)``; a naive ``1 - 0.999^t`` is off by 1e-5."""
+    settings = {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.999, "epsilon": 1e-7}
+    gradients = np.random.default_rng(0).standard_normal((5, 8)) * np.logspace(-4, 0, 8)
+    weight, mean, square = np.zeros(8), np.zeros(8), np.zeros(8)
+    ours, optimizer = keras.Variable(np.zeros(8, dtype="float32")), Adam(**settings)
+    for step, gradient in enumerate(gradients.astype("float32"), start=1):
+        optimizer.apply([ops.convert_to_tensor(gradient)], [ours])
+        exact = gradient.astype(np.float64)
+        mean, square = mean + (exact - mean) * 0.5, square + (exact**2 - square) * (1 - 0.999)
+        weight -= 0.01 * np.sqrt(1 - 0.999**step) / (1 - 0.5**step) * mean / (np.sqrt(square) + 1e-7)
+    np.testing.assert_allclose(ops.convert_to_numpy(ours.value), weight, rtol=1e-6)
+
+
 def test_gray_levels_survive_the_way_to_the_network_and_back():
     levels = ops.convert_to_tensor(np.arange(256, dtype=np.uint8))
     scaled = from_uint8(levels, "float32")
