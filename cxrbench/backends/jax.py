@@ -21,7 +21,8 @@ Variables = list[keras.Variable]
 
 def configure(compute: ComputeConfig) -> None:
     if compute.deterministic:  # read when the GPU is first used
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
+        flags = os.environ.get("XLA_FLAGS", "").split()
+        os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys([*flags, "--xla_gpu_deterministic_ops=true"]))
     if compute.device == "gpu" and device() != "gpu":
         raise RunError('compute.device: "gpu" cannot be used by JAX here: it sees no GPU')
     if compute.device == "cpu":
@@ -35,7 +36,7 @@ def describe(calls: int) -> dict[str, str]:
     compiled = "one XLA program per step"
     if device() == "cpu":
         compiled += "; transposed convolutions by output phases"
-    return {"engine": f"jax {jax.__version__}", "device": device(), "compiled": compiled}
+    return {"engine": f"jax {jax.__version__}", "device": device(), "compiled": compiled, "threads": "one per core"}
 
 
 def device() -> str:

@@ -32,7 +32,12 @@ def configure(compute: ComputeConfig) -> None:
 
 def describe(calls: int) -> dict[str, str]:
     compiled = "one graph per step by tf.function; random stream by XLA"
-    return {"engine": f"tensorflow {tf.__version__}", "device": device(), "compiled": compiled}
+    within, between = (
+        tf.config.threading.get_intra_op_parallelism_threads(),
+        tf.config.threading.get_inter_op_parallelism_threads(),
+    )
+    threads = f"{within or 'one per core'} within an operation, {between or 'one per core'} between operations"
+    return {"engine": f"tensorflow {tf.__version__}", "device": device(), "compiled": compiled, "threads": threads}
 
 
 def device() -> str:

@@ -41,7 +41,8 @@ def configure(compute: ComputeConfig) -> None:
 
 def describe(calls: int) -> dict[str, str]:
     compiled = "one graph per step by make_fx, " + ("compiled by Inductor" if _by_inductor(calls) else "run as traced")
-    return {"engine": f"torch {torch.__version__}", "device": device(), "compiled": compiled}
+    threads = f"{torch.get_num_threads()} within an operation"
+    return {"engine": f"torch {torch.__version__}", "device": device(), "compiled": compiled, "threads": threads}
 
 
 def device() -> str:

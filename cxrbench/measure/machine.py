@@ -53,6 +53,11 @@ FLAGS = (
 )  # fmt: skip
 
 
+def origin() -> dict[str, Any]:
+    """Everything that a results file says of where it was made."""
+    return {**source_state(), "versions": versions(), "machine": machine(), "environment": flags()}
+
+
 def machine() -> dict[str, Any]:
     """Processor, cores, memory (bytes), GPU and driver where there are any, operating system, Python."""
     return {

@@ -42,18 +42,18 @@ def record(
         checkpoints: by precision, where the half-trained state is left for the other backends.
     """
     arrays: Arrays = _stream(config.train.seed, backend)
-    facts: dict[str, Any] = {"sha256": {"order": _order(twin(config, "float32"), dataset)}}
+    hashes = {"order": _order(twin(config, "float32"), dataset)}
     for precision in PRECISIONS:
         settings = twin(config, precision)
         engine.configure(settings.compute)
-        found, hashes = ours(settings, backend, engine, dataset, checkpoints[precision])
+        found, own_hashes = ours(settings, backend, engine, dataset, checkpoints[precision])
         found |= native(settings, backend, engine, dataset) | layers(settings, engine, dataset) | _floats(settings)
         if precision == "float64":  # a rewriting is shown to be exact where rounding hides nothing
             found |= other_form(settings, backend, engine, dataset)
         arrays |= {f"{precision}/{name}": array for name, array in found.items()}
-        facts["sha256"] |= {f"{precision}/{name}": value for name, value in hashes.items()}
-    facts["engine"] = engine.describe(calls(twin(config, "float32")))
-    return Evidence(facts, arrays)
+        hashes |= {f"{precision}/{name}": value for name, value in own_hashes.items()}
+    described = engine.describe(calls(twin(config, "float32")))
+    return Evidence({"sha256": hashes, "data_fingerprint": dataset.fingerprint, "engine": described}, arrays)
 
 
 def _stream(seed: int, backend: str) -> Arrays:

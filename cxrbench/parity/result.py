@@ -57,6 +57,7 @@ class Parity(Schema):
     name: str
     created: str
     twin_fingerprint: str
+    data_fingerprint: str  # of the phantoms
     settings: dict[str, Any]  # of the float32 twin
     float32_steps: int
     float64_steps: int

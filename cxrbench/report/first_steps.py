@@ -12,7 +12,9 @@ from cxrbench.folders import LOSS_COLUMNS
 from cxrbench.parity.bounds import FIRST_STEPS
 from cxrbench.parity.result import Finite, Schema
 
-LIMIT = 1e-4  # of any metric in float32: what the twin is held to as well
+# Of any metric in float32, ten times what the twin is held to: at 64x64 and full width rounding alone takes each
+# backend 2e-4 away from its own training in float64 within ten steps.
+LIMIT = 1e-3
 METRICS = LOSS_COLUMNS[LOSS_COLUMNS.index("d_loss") :]
 
 

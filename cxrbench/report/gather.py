@@ -246,6 +246,7 @@ def _manifest(config: Config, sides: list[Side], name: str) -> Manifest:
             "attribution": first.attribution if first else None,
             "command": "\n".join(instructions(settings, [side.backend for side in sides], name)),
             "runs": {backend: Run.model_validate(run.model_dump()) for backend, run in runs.items()},
+            "evaluations": {side.backend: side.evaluation.origin for side in sides if side.evaluation},
             "benchmarks": {backend: Timing.model_validate(one.model_dump()) for backend, one in timed.items()},
         }
     )

@@ -136,11 +136,12 @@ class SampleManifest(Schema):
 
 
 class Engine(Schema):
-    """What an engine says of itself: its version, where it computes and how it compiled the step."""
+    """What an engine says of itself: its version, device, way of compiling, and threads on the host."""
 
     engine: Name
     device: Name
     compiled: Name
+    threads: Text = None
 
 
 class Timing(Schema):
@@ -168,6 +169,18 @@ class Benchmark(Timing):
     pytest_benchmark: dict[str, Any] = {}
 
 
+class Origin(Schema):
+    """Where and with what a stage without an engine ran."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    commit: Text = None
+    clean: bool | None = None
+    versions: dict[str, Text]
+    machine: dict[str, Any]
+    environment: dict[str, Any]
+
+
 class Histograms(Schema):
     """How many pixels have each of the 256 gray levels, over N images each."""
 
@@ -185,6 +198,7 @@ class Evaluation(Schema):
     training_fingerprint: Name
     data_fingerprint: Name
     samples_sha256: Name
+    origin: Origin
     records: list[Record]
     not_measured: list[NotMeasured]
     histograms: Histograms
@@ -208,6 +222,7 @@ class Manifest(Schema):
     command: Name
     runs: dict[Backend, Run]
     benchmarks: dict[Backend, Timing] = {}
+    evaluations: dict[Backend, Origin] = {}
 
 
 class Results(Schema):

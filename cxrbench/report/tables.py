@@ -76,6 +76,7 @@ def timing(results: Results) -> Table:
         "Engine": [one.engine.engine for one in timings.values()],
         "Device": [one.engine.device for one in timings.values()],
         "Step compiled": [one.engine.compiled for one in timings.values()],
+        "Threads": [one.engine.threads or NOTHING for one in timings.values()],
         "Machine": [machine(one.machine, one.engine.device) for one in timings.values()],
         "Commit": [_commit(one.commit, one.clean) for one in timings.values()],
         "Versions unlike training": [_other_versions(results, backend, one) for backend, one in timings.items()],

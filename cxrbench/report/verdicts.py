@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cxrbench.config import fingerprint
+from cxrbench.parity.result import Check
 from cxrbench.report.headline import is_quality
 from cxrbench.report.results import HELD_OUT, OURS, Record, Results
-from cxrbench.report.wording import BACKENDS, interval, metric_label, number, quantity, setting
+from cxrbench.report.wording import BACKENDS, difference, interval, metric_label, number, quantity, setting
 
-Kind = Literal["same", "within its interval", "different", "missing"]
-Value = Record | str  # a figure, or a fingerprint
+Kind = Literal["same", "within its interval", "within its bound", "different", "missing"]
+Value = Record | Check | str  # a figure, a bound of parity, or a fingerprint
 
 TRAINING, DATA, SETTINGS = "Training settings", "Data", "All settings but the name"
 HEADS = ("", "report", "again", "verdict")
@@ -35,18 +36,24 @@ class Verdict:
 
     @property
     def backend(self) -> str | None:
-        """Whose figure it is; None for a fingerprint, which is of the whole report."""
+        """Whose figure it is; None for a fingerprint or a bound of parity, which are of the whole report."""
         value = self.old or self.new
         return value.backend if isinstance(value, Record) else None
 
+    @property
+    def group(self) -> str:
+        """Under which head a reader looks for it."""
+        value = self.old or self.new
+        return "Fingerprints" if isinstance(value, str) else BACKENDS[self.backend] if self.backend else "Parity"
+
     def as_json(self) -> dict[str, Any]:
         """Both values whole, as they are in the two results files."""
-        old, new = (one.model_dump() if isinstance(one, Record) else one for one in (self.old, self.new))
+        old, new = (one.model_dump() if isinstance(one, (Record, Check)) else one for one in (self.old, self.new))
         return {"name": self.name, "verdict": self.kind, "ratio": self.ratio, "old": old, "new": new}
 
 
 def compare(old: Results, new: Results) -> list[Verdict]:
-    """One verdict per fingerprint, then one per figure, in the order of the report; what only ``new`` has is last.
+    """One verdict per fingerprint, then one per bound of parity, then one per figure; what only ``new`` has is last.
 
     Two figures are of one thing where backend, variant, device, precision, image size, batch size, metric and unit
     agree. They are
@@ -56,26 +63,28 @@ def compare(old: Results, new: Results) -> list[Verdict]:
       measurements show no difference, which is not to say that there is none;
     - ``different`` otherwise. A figure without an interval is the same or different: one measurement does not say how
       far another may lie from it, and any tolerance would be ours and not the data's.
+
+    A bound of parity is ``same`` where its difference was measured alike, ``within its bound`` where it holds in both.
     """
-    return [*_fingerprints(old, new), *_figures(old, new)]
+    return [*_fingerprints(old, new), *_bounds(old, new), *_figures(old, new)]
 
 
 def differing_fingerprints(verdicts: list[Verdict]) -> list[Verdict]:
     """Fingerprints of the report that its reproduction has not, or has otherwise: another experiment was run."""
-    return [one for one in verdicts if one.backend is None and one.old is not None and one.new != one.old]
+    return [one for one in verdicts if isinstance(one.old, str) and one.new != one.old]
 
 
 def missing_figures(verdicts: list[Verdict]) -> list[Verdict]:
     """Figures of the report that its reproduction has not."""
-    return [one for one in verdicts if one.backend is not None and one.new is None]
+    return [one for one in verdicts if not isinstance(one.old, str) and one.new is None]
 
 
 def summary(verdicts: list[Verdict]) -> str:
-    """``41 values: 30 same, 8 within their interval, 3 different, 0 missing``."""
+    """``41 values: 30 same, 8 within their interval or bound, 3 different, 0 missing``."""
     count = {kind: sum(one.kind == kind for one in verdicts) for kind in ("same", "different", "missing")}
     within = len(verdicts) - sum(count.values())
     return (
-        f"{len(verdicts)} values: {count['same']} same, {within} within their interval, "
+        f"{len(verdicts)} values: {count['same']} same, {within} within their interval or bound, "
         f"{count['different']} different, {count['missing']} missing"
     )
 
@@ -84,7 +93,7 @@ def table(verdicts: list[Verdict]) -> str:
     """Every verdict in one aligned line, grouped by backend; before them, what makes all others worthless."""
     groups: dict[str, list[Verdict]] = {}
     for one in verdicts:
-        groups.setdefault(BACKENDS[one.backend] if one.backend else "Fingerprints", []).append(one)
+        groups.setdefault(one.group, []).append(one)
     settings = {_setting(value) for one in verdicts for value in (one.old, one.new)} - {""}
     rows = [HEADS]
     for group, members in groups.items():
@@ -106,6 +115,20 @@ def _fingerprints(old: Results, new: Results) -> Iterator[Verdict]:
             yield Verdict(name, before, now, "same" if before == now else "different")
         elif before or now:
             yield Verdict(name, before, now, "missing")
+
+
+def _bounds(old: Results, new: Results) -> Iterator[Verdict]:
+    before, now = (
+        {check.name: check for check in results.parity.checks} if results.parity else {} for results in (old, new)
+    )
+    for name in dict.fromkeys([*before, *now]):
+        one, other = before.get(name), now.get(name)
+        if one is None or other is None:
+            yield Verdict(name, one, other, "missing")
+        elif one.measured == other.measured:
+            yield Verdict(name, one, other, "same")
+        else:
+            yield Verdict(name, one, other, "within its bound" if one.passed and other.passed else "different")
 
 
 def _without_name(config: dict[str, Any]) -> str:
@@ -172,6 +195,9 @@ def _text(value: Value | None) -> str:
         return "–"
     if isinstance(value, str):
         return value
+    if isinstance(value, Check):
+        measured = "not finite" if value.measured is None else difference(value.measured)
+        return measured + ("" if value.passed else " (FAILS)")
     shown = number(value.value) if is_quality(value.metric) else quantity(value.value, value.unit)
     return shown + (f" ({interval(value)})" if interval(value) else "")
 

@@ -51,10 +51,7 @@ def bench_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
         {
             "training_fingerprint": config.training_fingerprint,
             "config": config.model_dump(mode="json"),
-            **machine.source_state(),
-            "versions": machine.versions(),
-            "machine": machine.machine(),
-            "environment": machine.flags(),
+            **machine.origin(),
             "engine": measured["test_step"]["extra_info"]["engine"],
             "records": records,
             "not_measured": missing,

@@ -16,6 +16,7 @@ from cxrbench.config import Config
 from cxrbench.data.batches import Dataset
 from cxrbench.errors import CxrbenchError, RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
+from cxrbench.measure import machine
 from cxrbench.pictures import grid
 from cxrbench.quality.images import Images, QualityError, check_images, check_same_size, draw, histogram
 from cxrbench.quality.registry import METRICS, Measured, Metric, RealSets, measure, measure_real
@@ -181,6 +182,7 @@ def _evaluation(
             "training_fingerprint": one.manifest.training_fingerprint,
             "data_fingerprint": one.manifest.data_fingerprint,
             "samples_sha256": samples_sha256(one.images),
+            "origin": machine.origin(),
             "records": records(
                 figures,
                 backend=one.backend,

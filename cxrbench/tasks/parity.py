@@ -10,6 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cxrbench.config import Config
 from cxrbench.data.batches import Dataset
 from cxrbench.errors import RunError
@@ -66,11 +68,13 @@ def parity_task(config: Config, backends: list[str], runs: Path = RUNS) -> Parit
     records = {backend: _read(folder, config, RECORD, backend) for backend in backends}
     exchanges = {backend: _read(folder, config, EXCHANGE, backend) for backend in backends}
     _refuse_strangers(folder, config, backends, records, exchanges)
+    _refuse_blown_up(folder, records)
     drawn = curves(records)
     result = Parity(
         name=config.name,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         twin_fingerprint=twin_fingerprint(config),
+        data_fingerprint=records[backends[0]].facts["data_fingerprint"],
         settings=twin(config, "float32").model_dump(mode="json"),
         float32_steps=config.parity.float32_steps,
         float64_steps=config.parity.float64_steps,
@@ -118,16 +122,20 @@ def _dataset(config: Config, datasets: Path) -> Dataset:
 
 
 def _keep(file: Path, config: Config, evidence: Evidence, **further: Any) -> None:
-    witness = {
-        **machine.source_state(),
-        "versions": machine.versions(),
-        "machine": machine.machine(),
-        "environment": machine.flags(),
-        "engine": evidence.facts["engine"],
-    }
+    witness = {**machine.origin(), "engine": evidence.facts["engine"]}
     facts = evidence.facts | {"twin_fingerprint": twin_fingerprint(config), "witness": witness} | further
     save_evidence(file, Evidence(facts, evidence.arrays))
     print(f"parity: {file}")
+
+
+def _refuse_blown_up(folder: ParityFolder, records: dict[str, Evidence]) -> None:
+    """A training that ends in NaN proves nothing, even where all do."""
+    for backend, record in records.items():
+        for name, losses in record.arrays.items():
+            if name.endswith("/losses") and not np.isfinite(losses).all():
+                step = int(np.argmin(np.isfinite(losses).all(axis=1)))
+                file = folder.evidence(RECORD, backend)
+                raise RunError(f"{file}: {name} is not finite at step {step}; lower optimizer.learning_rate")
 
 
 def _command(config: Config, stage: str, backend: str) -> str:

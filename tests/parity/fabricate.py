@@ -39,7 +39,7 @@ def record() -> Evidence:
         if precision == "float64":
             arrays |= {f"{precision}/{whose}/state/generator/kernel": tensor.copy() for whose in ("ours", "native")}
         hashes |= {f"{precision}/{name}": f"{precision} {name}" for name in ("initial", "half", "resumed")}
-    return Evidence({"sha256": hashes}, arrays)
+    return Evidence({"sha256": hashes, "data_fingerprint": "phantoms"}, arrays)
 
 
 def exchanged() -> Evidence:
@@ -54,7 +54,7 @@ def exchanged() -> Evidence:
             arrays[f"samples/{writer}"] = np.full((2, 4, 4, 1), 100, np.uint8)
             arrays[f"{precision}/resumed/{writer}"] = losses[HALF : HALF + RESUMED].copy()
             hashes[f"{precision}/resumed/{writer}"] = f"{precision} resumed"
-    return Evidence({"sha256": hashes}, arrays)
+    return Evidence({"sha256": hashes, "data_fingerprint": "phantoms"}, arrays)
 
 
 def agreeing() -> tuple[dict[str, Evidence], dict[str, Evidence]]:

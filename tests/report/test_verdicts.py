@@ -2,9 +2,11 @@
 
 import pytest
 
+from cxrbench.parity.bounds import BOUNDS
+from cxrbench.parity.result import Parity
 from cxrbench.report.results import Record, Results
 from cxrbench.report.verdicts import compare, differing_fingerprints, missing_figures, summary, table
-from tests.report.fabricate import record, run_json, small_config
+from tests.report.fabricate import parity_json, record, run_json, small_config
 
 CONFIG = small_config()
 
@@ -140,10 +142,34 @@ def test_settings_are_named_where_a_report_has_several():
 def test_the_summary_counts_each_kind():
     old = made(step(0.1), step(0.2, 0.1, 0.3, variant="native"), step(0.3, backend="torch"), step(1, device="gpu"))
     new = made(step(0.1), step(0.25, variant="native"), step(0.4, backend="torch"))
-    assert summary(compare(old, new)) == "7 values: 4 same, 1 within their interval, 1 different, 1 missing"
+    assert summary(compare(old, new)) == "7 values: 4 same, 1 within their interval or bound, 1 different, 1 missing"
 
 
 def test_verdicts_keep_both_values_whole():
     kept = verdict(step(0.1, 0.09, 0.11), step(0.2)).as_json()
     assert Record.model_validate(kept["old"]).ci_high == 0.11 and Record.model_validate(kept["new"]).value == 0.2
     assert (kept["name"], kept["verdict"], kept["ratio"]) == ("step_time", "different", 2.0)
+
+
+def proven(measured):
+    proof = parity_json(CONFIG)
+    proof["checks"][0] |= {"limit": 0.5, "measured": measured}
+    return made(step(0.1)).model_copy(update={"parity": Parity.model_validate(proof)})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [(0.1, 0.1, "same"), (0.1, 0.5, "within its bound"), (0.1, 0.6, "different"), (0.1, None, "different")],
+)
+def test_a_bound_of_parity_is_compared_too(old, new, kind):
+    found = compare(proven(old), proven(new))
+    bounds = {one.name: one for one in found if one.group == "Parity"}
+    assert list(bounds) == list(BOUNDS)
+    assert [one.kind for one in bounds.values()] == [kind] + ["same"] * (len(BOUNDS) - 1)
+    assert not differing_fingerprints(found)
+    assert ("not finite (FAILS)" in table(found)) == (new is None)
+
+
+def test_a_reproduction_without_parity_misses_every_bound():
+    found = compare(proven(0.1), made(step(0.1)))
+    assert [one.name for one in missing_figures(found)] == list(BOUNDS)
