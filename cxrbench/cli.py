@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"cxrbench {options.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        print(f"\ncxrbench {options.command}: {stop or 'interrupted'}", file=sys.stderr)
+        print(f"\ncxrbench {options.command}: {str(stop) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
         print(f"cxrbench {options.command}: {error}", file=sys.stderr)

@@ -61,20 +61,14 @@ def newest_checkpoint(folder: Path, training_fingerprint: str) -> tuple[Checkpoi
     """
     refused, foreign = [], []
     for note in sorted(folder.glob("step-*.json"), reverse=True):
-        try:
-            checkpoint = Checkpoint(**json.loads(note.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            refused.append(f"{note}: not a note of a checkpoint")
-            continue
-        file, theirs = folder / checkpoint.file_name, checkpoint.training_fingerprint
-        if theirs != training_fingerprint:
+        found = _inspect(note)
+        if isinstance(found, str):
+            refused.append(found)
+        elif found.training_fingerprint != training_fingerprint:
+            theirs, file = found.training_fingerprint, folder / found.file_name
             foreign.append(f"{file}: made with other training settings ({theirs}, not {training_fingerprint})")
-        elif not file.exists():
-            refused.append(f"{file}: missing")
-        elif _sha256(file) != checkpoint.sha256:
-            refused.append(f"{file}: damaged; its SHA-256 is not the one in {note.name}")
         else:
-            return checkpoint, foreign + refused
+            return found, foreign + refused
     if foreign:
         raise RunError(f"{foreign[0]}; use its configuration, or --fresh to train anew")
     return None, refused
@@ -86,12 +80,28 @@ def load_checkpoint(folder: Path, checkpoint: Checkpoint, gan: DCGAN) -> None:
 
 
 def prune_checkpoints(folder: Path, keep: int) -> None:
-    """Delete all but the newest ``keep`` checkpoints, each note before its weights, and weights without a note."""
-    for note in sorted(folder.glob("step-*.json"))[:-keep]:
+    """Delete all but the newest ``keep`` intact checkpoints, each note before its weights, and what has no note."""
+    notes = sorted(folder.glob("step-*.json"), reverse=True)
+    intact = [note for note in notes if isinstance(_inspect(note), Checkpoint)]
+    for note in set(notes) - set(intact[:keep]):
         note.unlink()
     for weights in folder.glob(f"step-*{SUFFIX}"):
         if not weights.with_name(weights.name.replace(SUFFIX, ".json")).exists():
             weights.unlink()
+
+
+def _inspect(note: Path) -> Checkpoint | str:
+    """The checkpoint of a note if its weights are whole, else what is wrong."""
+    try:
+        checkpoint = Checkpoint(**json.loads(note.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        return f"{note}: not a note of a checkpoint"
+    file = note.with_name(checkpoint.file_name)
+    if not file.exists():
+        return f"{file}: missing"
+    if _sha256(file) != checkpoint.sha256:
+        return f"{file}: damaged; its SHA-256 is not the one in {note.name}"
+    return checkpoint
 
 
 def _note(folder: Path, step: int) -> Path:

@@ -12,9 +12,12 @@ Tensor = Any
 def binary_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     """Mean of ``-y log s(l) - (1 - y) log(1 - s(l))``, in the form that cannot overflow.
 
-    Written out, since the engines' own functions round differently.
+    Written out, since the engines' own functions round differently, and with ``where``, since the gradients of
+    ``maximum`` and ``abs`` at zero are not the same on all engines: these are ``sigmoid(l) - y`` there too.
     """
-    return ops.mean(ops.maximum(logits, 0.0) - logits * labels + ops.log1p(ops.exp(-ops.abs(logits))))
+    positive = logits > 0
+    above = ops.where(positive, logits, ops.zeros_like(logits))
+    return ops.mean(above - logits * labels + ops.log1p(ops.exp(ops.where(positive, -logits, logits))))
 
 
 def discriminator_labels(batch: int, smoothing: float, flipped: Tensor, dtype: str) -> Tensor:

@@ -16,6 +16,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 
 # What decides a result, of all that ``versions`` lists: a page shows these alone.
+HARDWARE = ("cpu", "cores", "gpu")  # of a machine: what decides a speed
 PACKAGES = (
     "cxrbench", "keras", "jax", "jaxlib", "torch", "tensorflow", "tensorflow-cpu", "numpy", "scipy",
     "scikit-image", "pillow", "h5py", "ml-dtypes", "triton", "jax-cuda12-plugin", "nvidia-cudnn-cu12",

@@ -71,7 +71,7 @@ def discriminate(config: Config, weights: Weights, images: Tensor, keep: list[Te
 
 
 def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    return jnp.mean(jnp.maximum(logits, 0) - logits * labels + jnp.log1p(jnp.exp(-jnp.abs(logits))))
+    return jnp.mean(jax.nn.softplus(logits) - logits * labels)
 
 
 def new_adam(weights: Weights) -> Adam:

@@ -50,7 +50,7 @@ def load_evidence(file: Path, command: str) -> Evidence:
         return Evidence(json.loads(str(arrays.pop(FACTS))), arrays)
     except FileNotFoundError:
         raise RunError(f"{file}: no evidence; run: {command}") from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(f"{file}: damaged ({error}); run: {command}") from None
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from keras import ops
+
 from cxrbench.config import Config
 from cxrbench.data.batches import Dataset
 from cxrbench.errors import RunError
@@ -37,7 +39,7 @@ def exchange(
         arrays[f"{precision}/again"] = session.train(0, half, f"{title}, once more")
         hashes[f"{precision}/half"] = sha256(session.state())
         for writer, folders in checkpoints.items():
-            _load(folders[precision], session, settings.training_fingerprint)
+            hashes[f"{precision}/checkpoint/{writer}"] = _load(folders[precision], session, settings)
             if precision == "float32":
                 arrays[f"samples/{writer}"] = session.sample()
             last = min(half + RESUMED_STEPS, total)
@@ -46,8 +48,12 @@ def exchange(
     return Evidence({"sha256": hashes, "engine": engine.describe(calls(twin(config, "float32")))}, arrays)
 
 
-def _load(folder: Path, session: Session, training_fingerprint: str) -> None:
-    checkpoint, refused = newest_checkpoint(folder, training_fingerprint)
+def _load(folder: Path, session: Session, config: Config) -> str:
+    """Set all state from the checkpoint of a folder; returns the SHA-256 of its file."""
+    checkpoint, refused = newest_checkpoint(folder, config.training_fingerprint)
     if checkpoint is None:
         raise RunError(f"{folder}: no intact checkpoint ({'; '.join(refused) or 'empty'}); record its backend again")
+    for variable in session.gan.state:  # so that nothing is right because it was so before
+        variable.assign(ops.zeros_like(variable.value))
     load_checkpoint(folder, checkpoint, session.gan)
+    return checkpoint.sha256

@@ -16,7 +16,7 @@ from cxrbench.parity.twin import PRECISIONS
 
 Arrays = dict[str, NDArray[Any]]
 Finding = tuple[float, str]  # how far something differs, and where
-NOTHING: Finding = (0.0, "")
+NOTHING: Finding = (np.nan, "nothing was recorded")
 METRICS = ("d_loss", "g_loss")
 INITIAL = tuple(f"{precision}/initial" for precision in PRECISIONS)
 
@@ -118,29 +118,34 @@ def _trainings(records: dict[str, Evidence]) -> Iterator[tuple[str, Finding]]:
     losses = {p: [one.arrays[f"{p}/ours/losses"] for one in records.values()] for p in PRECISIONS}
     yield "losses_float32", _steps([table[:FIRST_STEPS] for table in losses["float32"]])
     yield "losses_float64", _steps(losses["float64"])
+    yield "statistics_float32", _tensors([one.below("float32/ours/statistics/") for one in records.values()])
     yield "state_float64", _tensors([one.below("float64/ours/state/") for one in records.values()])
 
 
 def _natives(records: dict[str, Evidence]) -> Iterator[tuple[str, Finding]]:
     """What has to equal ours on the same backend: the native peer, and the other form of a rewritten layer."""
 
-    def against_ours(precision: str, other: str, count: int | None) -> Finding:
+    def against_ours(precision: str, other: str) -> Finding:
+        """Over the steps that the other was trained for."""
         found = []
         for backend, one in records.items():
             tables = [one.arrays[f"{precision}/{whose}/losses"] for whose in ("ours", other)]
-            shortest = min(len(table) for table in tables)
-            value, where = _steps([table[: count or shortest] for table in tables])
+            value, where = _steps([table[: len(tables[1])] for table in tables])
             found.append((value, f"{backend}, {where}"))
         return _worst(found)
 
-    yield "other_form_float64", against_ours("float64", "other_form", None)
-    yield "native_losses_float32", against_ours("float32", "native", FIRST_STEPS)
-    yield "native_losses_float64", against_ours("float64", "native", None)
-    states = {
-        backend: _tensors([one.below("float64/ours/state/"), one.below("float64/native/state/")])
-        for backend, one in records.items()
-    }
-    yield "native_state_float64", _worst((value, f"{backend}, {where}") for backend, (value, where) in states.items())
+    yield "other_form_float64", against_ours("float64", "other_form")
+    yield "native_losses_float32", against_ours("float32", "native")
+    yield "native_losses_float64", against_ours("float64", "native")
+    for name, part in (
+        ("native_statistics_float32", "float32/{}/statistics/"),
+        ("native_state_float64", "float64/{}/state/"),
+    ):
+        found = {
+            backend: _tensors([one.below(part.format(whose)) for whose in ("ours", "native")])
+            for backend, one in records.items()
+        }
+        yield name, _worst((value, f"{backend}, {where}") for backend, (value, where) in found.items())
 
 
 def _checkpoints(records: dict[str, Evidence], exchanges: dict[str, Evidence]) -> Iterator[tuple[str, Finding]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset, batch_indices, batches
+from cxrbench.data.batches import Dataset, batches
 from cxrbench.gan.checkpoints import save_checkpoint
 from cxrbench.gan.dcgan import DCGAN, from_uint8
 from cxrbench.gan.layers import Form
@@ -21,10 +21,9 @@ from cxrbench.gan.objective import binary_cross_entropy, discriminator_labels
 from cxrbench.gan.randomness import Purpose, normals, threefry2x32, uniforms, words
 from cxrbench.gan.step import build_draws
 from cxrbench.native import Draws, peer_module
-from cxrbench.parity.bounds import FIRST_STEPS
 from cxrbench.parity.evidence import Evidence, sha256
 from cxrbench.parity.reference import PUBLISHED, SHOWN_PURPOSE, SHOWN_STEP, WORDS
-from cxrbench.parity.session import RESUMED_STEPS, Arrays, Session, calls, steps, to_numpy
+from cxrbench.parity.session import RESUMED_STEPS, Arrays, Session, calls, first_steps, steps, to_numpy
 from cxrbench.parity.twin import PRECISIONS, twin
 
 STREAM_STEPS = (0, SHOWN_STEP, 1_000_000)
@@ -53,7 +52,7 @@ def record(
         arrays |= {f"{precision}/{name}": array for name, array in found.items()}
         hashes |= {f"{precision}/{name}": value for name, value in own_hashes.items()}
     described = engine.describe(calls(twin(config, "float32")))
-    return Evidence({"sha256": hashes, "data_fingerprint": dataset.fingerprint, "engine": described}, arrays)
+    return Evidence({"sha256": hashes, "engine": described}, arrays)
 
 
 def _stream(seed: int, backend: str) -> Arrays:
@@ -85,12 +84,11 @@ def _floats(config: Config) -> Arrays:
 
 
 def _order(config: Config, dataset: Dataset) -> str:
-    """One hash of the pixels that a training reads, in the order in which it reads them."""
-    epochs = [
-        batch_indices(config.train.seed, epoch, len(dataset.train), config.train.batch_size)
-        for epoch in range(HASHED_EPOCHS)
-    ]
-    return sha256({str(number): dataset.train[chosen] for number, chosen in enumerate(np.concatenate(epochs))})
+    """One hash of the images that a training reads, in the order in which it reads them."""
+    train = config.train
+    count = HASHED_EPOCHS * len(dataset.train) // train.batch_size
+    with closing(batches(dataset.train, train.batch_size, train.seed)) as source:
+        return sha256({f"{number:08d}": next(source) for number in range(count)})
 
 
 def layers(config: Config, engine: ModuleType, dataset: Dataset) -> Arrays:
@@ -104,7 +102,7 @@ def layers(config: Config, engine: ModuleType, dataset: Dataset) -> Arrays:
         found, hidden = {}, draws.latents[0]
         for place, layer in enumerate(generator.layers):
             hidden = layer(hidden, training=True) if layer.name.startswith("norm") else layer(hidden)
-            found[f"forward/generator/{place}_{layer.name}"] = hidden
+            found[f"forward/generator/{place}_{type(layer).__name__}"] = hidden
         both = ops.concatenate([from_uint8(images, precision), hidden])
         for convolution, output in zip(
             discriminator.convolutions, discriminator.features(both, draws.keep[0]), strict=True
@@ -134,21 +132,25 @@ def ours(
     config: Config, backend: str, engine: ModuleType, dataset: Dataset, checkpoints: Path
 ) -> tuple[Arrays, dict[str, str]]:
     """Metrics, last state and hashes of the shared step's training; a checkpoint is left in the middle."""
-    total, half = steps(config), steps(config) // 2
+    first, half, total = first_steps(config), steps(config) // 2, steps(config)
     resumed = min(half + RESUMED_STEPS, total)
     title = f"parity {backend} {config.compute.precision}"
     session = Session(config, engine, dataset)
     # Without the counts of updates, whose integer type is the engine's own.
     weights = {name: value for name, value in session.state().items() if not name.endswith("/iterations")}
     hashes = {"initial": sha256(weights)}
-    metrics = [session.train(0, 1, f"{title}, compiling"), session.train(1, half, title)]
+    metrics = [session.train(0, 1, f"{title}, compiling"), session.train(1, first, title)]
+    found = _statistics("ours", session.state())
+    if first < half:
+        metrics.append(session.train(first, half, title))
     hashes["half"] = sha256(session.state())
-    save_checkpoint(checkpoints, session.gan, half, config.training_fingerprint, dataset.fingerprint, backend)
+    identity = (config.training_fingerprint, dataset.fingerprint, backend)
+    hashes["checkpoint"] = save_checkpoint(checkpoints, session.gan, half, *identity).sha256
     metrics.append(session.train(half, resumed, title))
     hashes["resumed"] = sha256(session.state())
     if resumed < total:
         metrics.append(session.train(resumed, total, title))
-    found: Arrays = {"ours/losses": np.concatenate(metrics)}
+    found["ours/losses"] = np.concatenate(metrics)
     return found | _state("ours", config, session.state()), hashes
 
 
@@ -168,14 +170,19 @@ def native(config: Config, backend: str, engine: ModuleType, dataset: Dataset) -
     weights = [*gan.generator.variables, *gan.discriminator.variables]
     peer = module.Peer(config, {variable.path: ops.convert_to_numpy(variable.value) for variable in weights})
     draw = engine.compile(build_draws(config, gan.discriminator), [], 1)
-    total = steps(config) if config.compute.precision == "float64" else FIRST_STEPS
+    total = steps(config) if config.compute.precision == "float64" else first_steps(config)
     title, metrics = f"parity {backend} {config.compute.precision}, native", []
     with closing(batches(dataset.train, train.batch_size, train.seed)) as source:
         for number in tqdm(range(total), desc=title, unit="step", leave=False, mininterval=0.5):
             draws = Draws(*to_numpy(draw(engine.to_device(np.int32(number)))))
             metrics.append(to_numpy(peer.step(module.to_device(next(source)), draws)))
-    found: Arrays = {"native/losses": np.array(metrics)}
-    return found | _state("native", config, peer.state())
+    state = peer.state()
+    return {"native/losses": np.array(metrics)} | _statistics("native", state) | _state("native", config, state)
+
+
+def _statistics(whose: str, state: Arrays) -> Arrays:
+    """Moving means and variances: they have no effect on training, so no loss tells whether they are right."""
+    return {f"{whose}/statistics/{name}": value for name, value in state.items() if "/moving_" in name}
 
 
 def _state(whose: str, config: Config, state: Arrays) -> Arrays:

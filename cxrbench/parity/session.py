@@ -18,6 +18,7 @@ from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.layers import FormFor
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import build_step
+from cxrbench.parity.bounds import FIRST_STEPS
 
 SAMPLES = 64
 RESUMED_STEPS = 10  # after a checkpoint
@@ -64,6 +65,11 @@ def steps(config: Config) -> int:
     """How long a twin is trained."""
     sizes = config.parity
     return sizes.float32_steps if config.compute.precision == "float32" else sizes.float64_steps
+
+
+def first_steps(config: Config) -> int:
+    """How many steps are compared in float32: before training is chaotic, and before the checkpoint."""
+    return min(FIRST_STEPS, steps(config) // 2)
 
 
 def to_numpy(tensors: Any) -> Any:

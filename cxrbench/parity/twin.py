@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import ValidationError
+
 from cxrbench.config import Config, fingerprint
+from cxrbench.errors import ConfigError
 
 Precision = Literal["float32", "float64"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float64")
@@ -18,6 +21,9 @@ def twin(config: Config, precision: Precision) -> Config:
     Objective, optimizer, kernel size, dropout and seeds stay those of the experiment; only the gate of the
     discriminator is narrower, for it must shut to be compared. TF32 is off, since it rounds more coarsely than the
     bounds allow.
+
+    Raises:
+        ConfigError: the sizes of the ``parity`` section do not fit the rest, such as the base size of the generator.
     """
     sizes = config.parity
     settings = config.model_dump()
@@ -36,7 +42,11 @@ def twin(config: Config, precision: Precision) -> Config:
     settings["objective"] |= {"gate_accuracy": sizes.gate_accuracy}
     settings["train"] |= {"batch_size": sizes.batch_size}
     settings["compute"] |= {"precision": precision, "tf32": False, "deterministic": True}
-    return Config.model_validate(settings)
+    try:
+        return Config.model_validate(settings)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{config.name}: parity: its sizes do not suit this experiment: {problem}") from None
 
 
 def twin_fingerprint(config: Config) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.config import Config, fingerprint
-from cxrbench.folders import LOSS_COLUMNS, RunFolder, run_folder
+from cxrbench.folders import LOSS_COLUMNS, RunFolder, parity_folder, run_folder
 from cxrbench.report.instructions import instructions
 from cxrbench.report.proof import compare_first_steps, read_parity
 from cxrbench.report.results import (
@@ -62,7 +62,8 @@ def gather(config: Config, backends: list[str], runs: Path, name: str) -> tuple[
     """
     sides = [_read_side(backend, run_folder(config, backend, runs)) for backend in backends]
     where = runs / config.name
-    if not any(side.run or side.benchmark or side.evaluation for side in sides):
+    measured = any(side.run or side.benchmark or side.evaluation for side in sides)
+    if not measured and not parity_folder(config, runs).result.exists():
         raise ReportError(f"{where}: no results of {', '.join(backends)}; train one of them first")
     _refuse_different(sides, where)
     results = Results(
@@ -73,7 +74,7 @@ def gather(config: Config, backends: list[str], runs: Path, name: str) -> tuple[
             {side.backend: (side.run, side.losses) for side in sides if side.run and side.losses is not None}
         ),
     )
-    parity, unproven = read_parity(config, results.manifest.config, results.backends, runs)
+    parity, unproven = read_parity(config, results.manifest.config, results.backends or backends, runs)
     missing = [_gap(backend, "parity", unproven) for backend in results.backends] if unproven else []
     return results.model_copy(update={"parity": parity, "not_measured": results.not_measured + missing}), sides
 

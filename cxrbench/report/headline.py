@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from cxrbench.measure.machine import HARDWARE
 from cxrbench.quality.registry import METRICS
 from cxrbench.report import parity_words
 from cxrbench.report.results import OURS, REAL, UNITS, Record, Results
@@ -18,7 +19,6 @@ NOT_FOR_DIAGNOSIS = (
 )
 
 FEWEST_BLOCKS = 6
-HARDWARE = ("cpu", "cores", "gpu")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from cxrbench.measure.machine import HARDWARE, PACKAGES, canonical
 from cxrbench.parity.bounds import FIRST_STEPS
-from cxrbench.parity.result import Parity
+from cxrbench.parity.result import Parity, Witness
 from cxrbench.report.instructions import parity_command, report_command
 from cxrbench.report.results import Results, Run, Timing
 from cxrbench.report.wording import BACKENDS, difference, listing
@@ -106,15 +109,27 @@ def _strangers(results: Results, parity: Parity) -> list[str]:
     ran: list[tuple[str, Run | Timing]] = [*results.manifest.runs.items(), *results.manifest.benchmarks.items()]
     commits = {backend: {made.commit for name, made in ran if name == backend} for backend in parity.witnesses}
     others = [backend for backend, found in commits.items() if found - {parity.witnesses[backend].commit}]
+    unlike = [
+        backend
+        for backend, witness in parity.witnesses.items()
+        if any(_made_with(made) != _made_with(witness) for name, made in ran if name == backend)
+    ]
     unclean = [backend for backend, witness in parity.witnesses.items() if not witness.clean]
     return [
         f"Parity was shown {how}: {listing([BACKENDS[backend] for backend in backends])}."
         for backends, how in (
             (others, "with another version of this project than ran"),
+            (unlike, "with other packages or on another machine than ran"),
             (unclean, "with uncommitted changes, or outside git"),
         )
         if backends
     ]
+
+
+def _made_with(made: Run | Timing | Witness) -> tuple[Any, ...]:
+    """The deciding packages and the hardware."""
+    versions = {canonical(name): version for name, version in made.versions.items()}
+    return (*(versions.get(name) for name in PACKAGES), *(made.machine.get(key) for key in HARDWARE))
 
 
 def _commands(results: Results) -> str:

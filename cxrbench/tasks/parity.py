@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from cxrbench.parity.bounds import BOUNDS
 from cxrbench.parity.evidence import Evidence, load_evidence, save_evidence
 from cxrbench.parity.judge import chaotic_from, curves, judge
 from cxrbench.parity.result import Check, Parity, Witness
-from cxrbench.parity.twin import twin, twin_fingerprint
+from cxrbench.parity.twin import PRECISIONS, twin, twin_fingerprint
 from cxrbench.report.figures import figure_png
 from cxrbench.report.parity_figure import parity_figure
 from cxrbench.tasks.engine import start_backend
@@ -29,6 +28,7 @@ from cxrbench.tasks.prepare import prepare_task
 
 D_SKIPPED = LOSS_COLUMNS.index("d_skipped") - LOSS_COLUMNS.index("d_loss")
 RECORD, EXCHANGE = "record", "exchange"
+AGAIN = "record and exchange all backends again: nox -s parity"
 
 
 def record_task(config: Config, backend: str, runs: Path = RUNS, datasets: Path = DATASETS) -> None:
@@ -40,7 +40,7 @@ def record_task(config: Config, backend: str, runs: Path = RUNS, datasets: Path 
     for checkpoints in folder.checkpoints(backend).values():
         shutil.rmtree(checkpoints, ignore_errors=True)
     evidence = record(config, backend, engine, dataset, folder.checkpoints(backend))
-    _keep(folder.evidence(RECORD, backend), config, evidence)
+    _keep(folder.evidence(RECORD, backend), config, backend, dataset, evidence)
 
 
 def exchange_task(
@@ -53,7 +53,7 @@ def exchange_task(
 
     checkpoints = {writer: folder.checkpoints(writer) for writer in backends}
     evidence = exchange(config, backend, engine, dataset, checkpoints)
-    _keep(folder.evidence(EXCHANGE, backend), config, evidence, writers=backends)
+    _keep(folder.evidence(EXCHANGE, backend), config, backend, dataset, evidence)
 
 
 def parity_task(config: Config, backends: list[str], runs: Path = RUNS) -> Parity:
@@ -62,14 +62,17 @@ def parity_task(config: Config, backends: list[str], runs: Path = RUNS) -> Parit
     Raises:
         RunError: evidence is missing or cannot be compared, or a bound does not hold.
     """
-    if len(backends) < 2:
-        raise RunError(f"parity: {' '.join(backends)} alone cannot be compared; name two backends or more")
+    if len(set(backends)) < max(2, len(backends)):
+        raise RunError(f"parity: {' '.join(backends)} cannot be compared; name two different backends or more")
     folder = parity_folder(config, runs)
-    records = {backend: _read(folder, config, RECORD, backend) for backend in backends}
-    exchanges = {backend: _read(folder, config, EXCHANGE, backend) for backend in backends}
-    _refuse_strangers(folder, config, backends, records, exchanges)
+    records = {backend: _read(folder, config, RECORD, backend, backends) for backend in backends}
+    exchanges = {backend: _read(folder, config, EXCHANGE, backend, backends) for backend in backends}
+    _refuse_strangers(folder, records, exchanges)
     _refuse_blown_up(folder, records)
-    drawn = curves(records)
+    try:
+        checks, drawn = judge(config.train.seed, records, exchanges), curves(records)
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{folder.path}: evidence of another version of this project ({error}); {AGAIN}") from None
     result = Parity(
         name=config.name,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -82,7 +85,7 @@ def parity_task(config: Config, backends: list[str], runs: Path = RUNS) -> Parit
         initial_weights_sha256={
             precision: records[backends[0]].facts["sha256"][f"{precision}/initial"] for precision in drawn
         },
-        checks=judge(config.train.seed, records, exchanges),
+        checks=checks,
         skipped_updates={
             precision: int(records[backends[0]].arrays[f"{precision}/ours/losses"][:, D_SKIPPED].sum())
             for precision in drawn
@@ -121,10 +124,15 @@ def _dataset(config: Config, datasets: Path) -> Dataset:
     return Dataset.open(prepare_task(twin(config, "float32"), None, datasets, workers=1))
 
 
-def _keep(file: Path, config: Config, evidence: Evidence, **further: Any) -> None:
+def _keep(file: Path, config: Config, backend: str, dataset: Dataset, evidence: Evidence) -> None:
     witness = {**machine.origin(), "engine": evidence.facts["engine"]}
-    facts = evidence.facts | {"twin_fingerprint": twin_fingerprint(config), "witness": witness} | further
-    save_evidence(file, Evidence(facts, evidence.arrays))
+    facts = {
+        "backend": backend,
+        "twin_fingerprint": twin_fingerprint(config),
+        "data_fingerprint": dataset.fingerprint,
+        "witness": witness,
+    }
+    save_evidence(file, Evidence(evidence.facts | facts, evidence.arrays))
     print(f"parity: {file}")
 
 
@@ -138,34 +146,37 @@ def _refuse_blown_up(folder: ParityFolder, records: dict[str, Evidence]) -> None
                 raise RunError(f"{file}: {name} is not finite at step {step}; lower optimizer.learning_rate")
 
 
-def _command(config: Config, stage: str, backend: str) -> str:
-    return f"python -m cxrbench parity {stage} --config {config.name} --backend {backend}"
+def _command(config: Config, stage: str, backend: str, backends: list[str]) -> str:
+    several = f" --backends {' '.join(backends)}" if stage == EXCHANGE else ""
+    return f"python -m cxrbench parity {stage} --config {config.name} --backend {backend}{several}"
 
 
-def _read(folder: ParityFolder, config: Config, stage: str, backend: str) -> Evidence:
-    return load_evidence(folder.evidence(stage, backend), _command(config, stage, backend))
+def _read(folder: ParityFolder, config: Config, stage: str, backend: str, backends: list[str]) -> Evidence:
+    """One backend's evidence of a stage, refused where it is of another backend or of other settings."""
+    file, command = folder.evidence(stage, backend), _command(config, stage, backend, backends)
+    evidence = load_evidence(file, command)
+    wanted = {"backend": backend, "twin_fingerprint": twin_fingerprint(config)}
+    for key, value in wanted.items():
+        if evidence.facts.get(key) != value:
+            raise RunError(f"{file}: of another {key} ({evidence.facts.get(key)}, not {value}); run: {command}")
+    return evidence
 
 
-def _refuse_strangers(
-    folder: ParityFolder,
-    config: Config,
-    backends: list[str],
-    records: dict[str, Evidence],
-    exchanges: dict[str, Evidence],
-) -> None:
-    """All evidence must be of these settings, of one version of this project, and of these backends."""
-    commits = set()
-    for stage, several in ((RECORD, records), (EXCHANGE, exchanges)):
-        for backend, evidence in several.items():
-            file, command = folder.evidence(stage, backend), _command(config, stage, backend)
-            theirs = evidence.facts["twin_fingerprint"]
-            if theirs != twin_fingerprint(config):
-                raise RunError(f"{file}: of other settings ({theirs}, not {twin_fingerprint(config)}); run: {command}")
-            if not set(backends) <= set(evidence.facts.get("writers", backends)):
-                raise RunError(f"{file}: without the checkpoints of all of {', '.join(backends)}; run: {command}")
-            commits.add(evidence.facts["witness"]["commit"])
-    if len(commits) > 1:
-        raise RunError(
-            f"{folder.path}: recorded with several versions of this project ({', '.join(map(str, commits))}); "
-            "record all backends again: nox -s parity"
-        )
+def _refuse_strangers(folder: ParityFolder, records: dict[str, Evidence], exchanges: dict[str, Evidence]) -> None:
+    """All evidence must be of one version of this project and one data set, and the checkpoints those recorded."""
+    several = [*records.values(), *exchanges.values()]
+    for what, found in (
+        ("versions of this project", {one.facts["witness"]["commit"] for one in several}),
+        ("data sets", {one.facts["data_fingerprint"] for one in several}),
+    ):
+        if len(found) > 1:
+            raise RunError(f"{folder.path}: recorded with several {what} ({', '.join(map(str, found))}); {AGAIN}")
+    for backend, exchange in exchanges.items():
+        if exchange.facts["witness"]["versions"] != records[backend].facts["witness"]["versions"]:
+            raise RunError(f"{folder.path}: {backend} was recorded and exchanged with different packages; {AGAIN}")
+        for writer, record in records.items():
+            for precision in PRECISIONS:
+                used = exchange.facts["sha256"].get(f"{precision}/checkpoint/{writer}")
+                if used != record.facts["sha256"][f"{precision}/checkpoint"]:
+                    file = folder.evidence(EXCHANGE, backend)
+                    raise RunError(f"{file}: of another {precision} checkpoint than {writer} recorded; {AGAIN}")

@@ -98,3 +98,13 @@ def test_only_the_newest_are_kept(trained, tmp_path):
     (tmp_path / "note.json").unlink()
     kept = sorted(file.name for file in tmp_path.iterdir())
     assert kept == [f"step-0000000{step}.{end}" for step in (4, 5) for end in ("json", "weights.h5")]
+
+
+def test_a_damaged_one_does_not_count_among_the_kept(trained, tmp_path):
+    for step in (1, 2, 9):
+        save(tmp_path, trained, step)
+    torn = tmp_path / "step-00000009.weights.h5"
+    torn.write_bytes(torn.read_bytes()[:-100])
+    prune_checkpoints(tmp_path, 1)
+    assert newest_checkpoint(tmp_path, "fingerprint")[0].step == 2
+    assert not torn.exists()

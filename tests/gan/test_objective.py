@@ -2,10 +2,12 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from cxrbench import backends
 from cxrbench.gan.objective import accuracy, binary_cross_entropy, discriminator_labels
 
 pytestmark = pytest.mark.engine
@@ -23,6 +25,16 @@ def test_cross_entropy_by_hand():
 
 def test_cross_entropy_of_large_logits_is_finite():
     assert float(binary_cross_entropy(column(0.0, 1.0), column(200.0, -100.0))) == pytest.approx(150.0)
+
+
+def test_the_gradient_at_zero_is_that_of_a_sigmoid_on_every_backend():
+    logits = keras.Variable(np.array([[0.0], [0.0], [1.0]], dtype="float32"))
+    labels = column(0.9, 0.0, 1.0)
+    _, _, (gradient,) = backends.active().value_and_grad(
+        lambda: (binary_cross_entropy(labels, logits), ()), [logits], [logits]
+    )
+    expected = np.array([[0.5 - 0.9], [0.5], [1 / (1 + math.exp(-1)) - 1]]) / 3
+    np.testing.assert_allclose(ops.convert_to_numpy(gradient), expected, rtol=1e-6)
 
 
 def test_labels_are_flipped_then_smoothed_on_one_side():

@@ -33,13 +33,17 @@ def record() -> Evidence:
             f"{precision}/forward/generator/dense": tensor.copy(),
             f"{precision}/gradients/generator/kernel": tensor.copy(),
             f"{precision}/ours/losses": losses.copy(),
-            f"{precision}/native/losses": losses.copy(),
+            f"{precision}/native/losses": losses[: STEPS if precision == "float64" else 10].copy(),
             f"{precision}/other_form/losses": losses[:10].copy(),
         }
+        for whose in ("ours", "native"):
+            arrays[f"{precision}/{whose}/statistics/generator/moving_mean"] = tensor.copy()
         if precision == "float64":
             arrays |= {f"{precision}/{whose}/state/generator/kernel": tensor.copy() for whose in ("ours", "native")}
-        hashes |= {f"{precision}/{name}": f"{precision} {name}" for name in ("initial", "half", "resumed")}
-    return Evidence({"sha256": hashes, "data_fingerprint": "phantoms"}, arrays)
+        hashes |= {
+            f"{precision}/{name}": f"{precision} {name}" for name in ("initial", "half", "resumed", "checkpoint")
+        }
+    return Evidence({"sha256": hashes}, arrays)
 
 
 def exchanged() -> Evidence:
@@ -54,7 +58,8 @@ def exchanged() -> Evidence:
             arrays[f"samples/{writer}"] = np.full((2, 4, 4, 1), 100, np.uint8)
             arrays[f"{precision}/resumed/{writer}"] = losses[HALF : HALF + RESUMED].copy()
             hashes[f"{precision}/resumed/{writer}"] = f"{precision} resumed"
-    return Evidence({"sha256": hashes, "data_fingerprint": "phantoms"}, arrays)
+            hashes[f"{precision}/checkpoint/{writer}"] = f"{precision} checkpoint"
+    return Evidence({"sha256": hashes}, arrays)
 
 
 def agreeing() -> tuple[dict[str, Evidence], dict[str, Evidence]]:

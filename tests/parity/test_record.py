@@ -80,6 +80,14 @@ def test_all_bounds_hold_on_one_backend_and_the_gate_was_compared(backend, datas
     assert evidence.arrays["float64/ours/losses"].dtype == np.float64
 
 
+def test_a_checkpoint_that_is_not_loaded_is_seen(backend, dataset, sound, monkeypatch):
+    evidence, checkpoints = sound
+    monkeypatch.setattr("cxrbench.parity.exchange.load_checkpoint", lambda folder, checkpoint, gan: None)
+    exchanged = exchange(config(), backend, backends.active(), dataset, {backend: checkpoints})
+    checks = judge(config().train.seed, {backend: evidence}, {backend: exchanged})
+    assert {"resumed_float32", "resumed_float64", "resume"} <= {check.name for check in checks if not check.passed}
+
+
 def epsilon(patch):
     return config("optimizer.epsilon=2e-7")
 

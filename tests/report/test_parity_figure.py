@@ -92,7 +92,12 @@ def test_the_comparison_leaves_its_figure(failing, tmp_path):
     witnesses = [witness(backend) for backend in TWO]
     for stage, several in zip(("record", "exchange"), agreeing(), strict=True):
         for (backend, evidence), seen in zip(several.items(), witnesses, strict=True):
-            facts = evidence.facts | {"twin_fingerprint": twin_fingerprint(config), "witness": seen}
+            facts = evidence.facts | {
+                "backend": backend,
+                "twin_fingerprint": twin_fingerprint(config),
+                "data_fingerprint": "phantoms",
+                "witness": seen | {"versions": {"keras": "3.15.1"}},
+            }
             if failing and backend == "torch" and stage == "record":
                 evidence.arrays["float64/ours/losses"][4] += 1
             save_evidence(folder.evidence(stage, backend), Evidence(facts, evidence.arrays))

@@ -27,6 +27,7 @@ from tests.report.fabricate import (
     MACHINE,
     bench_json,
     change,
+    parity_json,
     record,
     run_json,
     small_config,
@@ -136,8 +137,9 @@ def test_only_stages_that_the_report_has_results_of_are_run(timed):
     assert not Path("datasets").exists()
 
 
-def test_parity_is_shown_before_training_on_every_backend(trained, monkeypatch):
-    monkeypatch.setattr(reproduce, "_has_parity", lambda old: True)
+def test_parity_is_shown_before_training_on_every_backend(trained):
+    write_json(parity_folder(CONFIG).result, parity_json(CONFIG))
+    report_task(CONFIG, BACKENDS, Path("runs"), Path("reports"))
     stages = reproduce._stages(read(trained / "results.json", Results), Path("data"))
     each = [f"{stage} {backend}" for stage in ("bench", "parity record", "parity exchange") for backend in BACKENDS]
     assert [str(stage) for stage in stages] == [*each, "parity", *(f"train {backend}" for backend in BACKENDS)]
