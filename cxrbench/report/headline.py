@@ -59,7 +59,7 @@ def headline(results: Results) -> Headline:
     """The sentences of one report."""
     order = ranking(results)
     return Headline(
-        answer=parity_words.refutation(results) or _answer(order),
+        answer=parity_words.refutation(results) or (_answer(order) if order else parity_words.alone(results)),
         detail=_detail(order),
         where=_where(results, order),
         proof=parity_words.proof(results),
@@ -85,10 +85,14 @@ def ranking(results: Results) -> list[Record]:
 
 
 def machines(results: Results) -> dict[str, str]:
-    """The machine of each backend in one line: where it was timed, or else where it was trained."""
+    """The machine of each backend in one line: where it was timed, or else trained, or else showed its parity."""
     manifest, order = results.manifest, ranking(results)
-    facts = {backend: (run.machine, run.device) for backend, run in manifest.runs.items()}
+    facts: dict[str, tuple[dict[str, Any], str]] = {
+        backend: (run.machine, run.device) for backend, run in manifest.runs.items()
+    }
     facts |= {backend: (timing.machine, timing.engine.device) for backend, timing in manifest.benchmarks.items()}
+    if not facts and results.parity:
+        facts = {backend: (one.machine, str(one.engine["device"])) for backend, one in results.parity.witnesses.items()}
     # The device that is ranked, for all: a GPU that only one of them used does not make two machines of one.
     return {backend: machine(found, order[0].device if order else device) for backend, (found, device) in facts.items()}
 
@@ -109,8 +113,6 @@ def ratio(slow: Record, fast: Record) -> Ratio:
 
 
 def _answer(order: list[Record]) -> str:
-    if not order:
-        return "No training step was timed."
     first = BACKENDS[order[0].backend]
     if len(order) == 1:
         return f"{first} took {quantity(order[0].value, 's')} per training step; nothing else was timed beside it."

@@ -28,6 +28,12 @@ def proof(results: Results) -> str:
     )
 
 
+def alone(results: Results) -> str:
+    """What a report without a timed step answers."""
+    shown = f"{_held(results.parity)} of parity hold. " if results.parity else ""
+    return f"{shown}No training step was timed."
+
+
 def refutation(results: Results) -> str:
     """What a report answers whose backends did not do the same work; nothing where no bound fails."""
     parity, first = results.parity, results.first_steps

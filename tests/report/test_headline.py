@@ -66,7 +66,11 @@ def test_no_interval_no_claim_of_certainty():
 
 def test_one_backend_or_none():
     assert headline(results_of(step("jax", 0.1))).answer.startswith("JAX took 100 ms per training step; nothing else")
-    assert headline(results_of()).answer == "No training step was timed."
+    nothing = results_of()
+    proven = headline(nothing)
+    assert proven.answer.endswith("bounds of parity hold. No training step was timed.")
+    assert proven.where.startswith("Measured on Imaginary CPU 3000")  # that of the proof
+    assert headline(nothing.model_copy(update={"parity": None})).answer == "No training step was timed."
 
 
 def test_ratio_combines_both_intervals():
