@@ -240,7 +240,7 @@ class Results(Schema):
     @property
     def backends(self) -> list[str]:
         """The backends with a figure or a run, or else with a part in the proof, in the order of the schema."""
-        present = {record.backend for record in self.records} | set(self.manifest.runs)
+        present: set[str] = {record.backend for record in self.records} | set(self.manifest.runs)
         if not present and self.parity:
             present = set(self.parity.witnesses)
         return [name for name in ("jax", "torch", "tensorflow") if name in present]
