@@ -1,5 +1,9 @@
 """Every bound of the proof: what is compared, how far it may differ, and which test asserts it.
 
+Float64 is bound to the last step. Float32 is bound early, and by more than its losses only in the first step: later,
+one value that rounding puts on the other side of a ReLU moves weights by whole learning rates; ``reports/precision.md``
+has the measurement.
+
 ``tests/parity/test_judge.py`` spoils what each of them bounds, and sees it fail.
 """
 
@@ -9,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 FIRST_STEPS = 10  # of float32, before training becomes chaotic
+RESUMED_STEPS = 10  # that are trained after a checkpoint
 CHAOS = 0.01  # a difference of losses from which two trainings are no longer the same in detail
 
 Scale = Literal["count", "absolute", "relative", "gray levels"]
@@ -87,7 +92,7 @@ BOUNDS: dict[str, Bound] = {
         BROKEN,
     ),
     "statistics_float32": Bound(
-        STEP, f"BatchNorm statistics after the first {FIRST_STEPS} steps", 1e-3, "relative", SPOILED,
+        STEP, "BatchNorm statistics after the first step", 1e-5, "relative", SPOILED,
     ),
     "state_float64": Bound(
         STEP, "weights, BatchNorm statistics and Adam slots after the last step", 1e-8, "relative",
@@ -102,8 +107,8 @@ BOUNDS: dict[str, Bound] = {
         "tests/native/test_native.py::test_ten_steps_are_the_same_in_float32",
     ),
     "native_statistics_float32": Bound(
-        NATIVE, f"BatchNorm statistics after the first {FIRST_STEPS} steps against ours", 1e-3, "relative",
-        "tests/native/test_native.py::test_ten_steps_are_the_same_in_float32",
+        NATIVE, "BatchNorm statistics after the first step against ours on the same backend", 1e-5, "relative",
+        "tests/native/test_native.py::test_the_first_step_leaves_the_same_statistics_in_float32",
     ),
     "native_losses_float64": Bound(
         NATIVE, "metrics of every step against ours on the same backend", 1e-8, "absolute", PEER,
@@ -112,16 +117,20 @@ BOUNDS: dict[str, Bound] = {
         NATIVE, "weights, statistics and slots after the last step against ours", 1e-8, "relative",
         PEER,
     ),
+    "loaded": Bound(
+        CHECKPOINTS, "state after loading a checkpoint, written on any backend and loaded on any", 0, "count",
+        "tests/parity/test_record.py::test_a_checkpoint_that_is_not_loaded_is_seen",
+    ),
     "samples": Bound(
         CHECKPOINTS, "images of one checkpoint, written on any backend and sampled on any", 1, "gray levels",
         SPOILED,
     ),
     "resumed_float32": Bound(
-        CHECKPOINTS, "metrics after a checkpoint, written on any backend and resumed on any", 1e-4, "absolute",
+        CHECKPOINTS, "metrics of the first step after a checkpoint, written and resumed anywhere", 1e-5, "absolute",
         SPOILED,
     ),
     "resumed_float64": Bound(
-        CHECKPOINTS, "metrics after a checkpoint, written on any backend and resumed on any", 1e-8, "absolute",
+        CHECKPOINTS, f"metrics of {RESUMED_STEPS} steps after a checkpoint, likewise", 1e-8, "absolute",
         SPOILED,
     ),
     "resume": Bound(

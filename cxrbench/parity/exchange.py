@@ -12,8 +12,9 @@ from cxrbench.config import Config
 from cxrbench.data.batches import Dataset
 from cxrbench.errors import RunError
 from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint
+from cxrbench.parity.bounds import RESUMED_STEPS
 from cxrbench.parity.evidence import Evidence, sha256
-from cxrbench.parity.session import RESUMED_STEPS, Arrays, Session, calls, steps
+from cxrbench.parity.session import Arrays, Session, calls, steps
 from cxrbench.parity.twin import PRECISIONS, twin
 
 
@@ -40,6 +41,7 @@ def exchange(
         hashes[f"{precision}/half"] = sha256(session.state())
         for writer, folders in checkpoints.items():
             hashes[f"{precision}/checkpoint/{writer}"] = _load(folders[precision], session, settings)
+            hashes[f"{precision}/loaded/{writer}"] = sha256(session.state())
             if precision == "float32":
                 arrays[f"samples/{writer}"] = session.sample()
             last = min(half + RESUMED_STEPS, total)

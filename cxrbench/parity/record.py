@@ -21,9 +21,10 @@ from cxrbench.gan.objective import binary_cross_entropy, discriminator_labels
 from cxrbench.gan.randomness import Purpose, normals, threefry2x32, uniforms, words
 from cxrbench.gan.step import build_draws
 from cxrbench.native import Draws, peer_module
+from cxrbench.parity.bounds import RESUMED_STEPS
 from cxrbench.parity.evidence import Evidence, sha256
 from cxrbench.parity.reference import PUBLISHED, SHOWN_PURPOSE, SHOWN_STEP, WORDS
-from cxrbench.parity.session import RESUMED_STEPS, Arrays, Session, calls, first_steps, steps, to_numpy
+from cxrbench.parity.session import Arrays, Session, calls, first_steps, steps, to_numpy
 from cxrbench.parity.twin import PRECISIONS, twin
 
 STREAM_STEPS = (0, SHOWN_STEP, 1_000_000)
@@ -136,11 +137,10 @@ def ours(
     resumed = min(half + RESUMED_STEPS, total)
     title = f"parity {backend} {config.compute.precision}"
     session = Session(config, engine, dataset)
-    # Without the counts of updates, whose integer type is the engine's own.
-    weights = {name: value for name, value in session.state().items() if not name.endswith("/iterations")}
-    hashes = {"initial": sha256(weights)}
-    metrics = [session.train(0, 1, f"{title}, compiling"), session.train(1, first, title)]
+    hashes = {"initial": sha256(session.state())}
+    metrics = [session.train(0, 1, f"{title}, compiling")]
     found = _statistics("ours", session.state())
+    metrics.append(session.train(1, first, title))
     if first < half:
         metrics.append(session.train(first, half, title))
     hashes["half"] = sha256(session.state())
@@ -176,8 +176,9 @@ def native(config: Config, backend: str, engine: ModuleType, dataset: Dataset) -
         for number in tqdm(range(total), desc=title, unit="step", leave=False, mininterval=0.5):
             draws = Draws(*to_numpy(draw(engine.to_device(np.int32(number)))))
             metrics.append(to_numpy(peer.step(module.to_device(next(source)), draws)))
-    state = peer.state()
-    return {"native/losses": np.array(metrics)} | _statistics("native", state) | _state("native", config, state)
+            if number == 0:
+                found = _statistics("native", peer.state())
+    return {"native/losses": np.array(metrics)} | found | _state("native", config, peer.state())
 
 
 def _statistics(whose: str, state: Arrays) -> Arrays:

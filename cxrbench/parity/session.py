@@ -21,7 +21,6 @@ from cxrbench.gan.step import build_step
 from cxrbench.parity.bounds import FIRST_STEPS
 
 SAMPLES = 64
-RESUMED_STEPS = 10  # after a checkpoint
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -46,7 +45,11 @@ class Session:
 
     def state(self) -> Arrays:
         """Weights, moving statistics, Adam's slots and update counts."""
-        return {name: ops.convert_to_numpy(variable.value).copy() for name, variable in self.gan.named_state.items()}
+        named = {name: ops.convert_to_numpy(variable.value) for name, variable in self.gan.named_state.items()}
+        # Counts have each engine's own integer type; hashes of the state must not depend on it.
+        return {
+            name: value.copy() if value.dtype.kind == "f" else value.astype(np.int64) for name, value in named.items()
+        }
 
     def sample(self) -> NDArray[np.uint8]:
         """(SAMPLES, H, W, 1), of the sampling seed's first latents."""

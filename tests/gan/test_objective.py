@@ -31,7 +31,7 @@ def test_the_gradient_at_zero_is_that_of_a_sigmoid_on_every_backend():
     logits = keras.Variable(np.array([[0.0], [0.0], [1.0]], dtype="float32"))
     labels = column(0.9, 0.0, 1.0)
     _, _, (gradient,) = backends.active().value_and_grad(
-        lambda: (binary_cross_entropy(labels, logits), ()), [logits], [logits]
+        lambda: (binary_cross_entropy(labels, ops.convert_to_tensor(logits)), ()), [logits], [logits]
     )
     expected = np.array([[0.5 - 0.9], [0.5], [1 / (1 + math.exp(-1)) - 1]]) / 3
     np.testing.assert_allclose(ops.convert_to_numpy(gradient), expected, rtol=1e-6)

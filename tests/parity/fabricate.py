@@ -58,6 +58,7 @@ def exchanged() -> Evidence:
             arrays[f"samples/{writer}"] = np.full((2, 4, 4, 1), 100, np.uint8)
             arrays[f"{precision}/resumed/{writer}"] = losses[HALF : HALF + RESUMED].copy()
             hashes[f"{precision}/resumed/{writer}"] = f"{precision} resumed"
+            hashes[f"{precision}/loaded/{writer}"] = f"{precision} half"
             hashes[f"{precision}/checkpoint/{writer}"] = f"{precision} checkpoint"
     return Evidence({"sha256": hashes}, arrays)
 

@@ -85,7 +85,9 @@ def test_a_checkpoint_that_is_not_loaded_is_seen(backend, dataset, sound, monkey
     monkeypatch.setattr("cxrbench.parity.exchange.load_checkpoint", lambda folder, checkpoint, gan: None)
     exchanged = exchange(config(), backend, backends.active(), dataset, {backend: checkpoints})
     checks = judge(config().train.seed, {backend: evidence}, {backend: exchanged})
-    assert {"resumed_float32", "resumed_float64", "resume"} <= {check.name for check in checks if not check.passed}
+    assert {"loaded", "resumed_float32", "resumed_float64", "resume"} <= {
+        check.name for check in checks if not check.passed
+    }
 
 
 def epsilon(patch):
