@@ -74,11 +74,20 @@ def task_session(task: str, backend: str, explained: str) -> None:
     nox.session(name=f"{task}-{backend}", python=False, requires=[f"env-{backend}"])(run)
 
 
+def bench_session(backend: str) -> None:
+    def run(session: nox.Session) -> None:
+        cxrbench(session, "report", "bench", "--backends", backend, *session.posargs)
+
+    run.__doc__ = f"Measure speed and memory of every variant on {backend}; options after --."
+    nox.session(name=f"bench-{backend}", python=False, requires=["env-report", f"env-{backend}"])(run)
+
+
 for name in BACKENDS:
     environment_session(name)
+    bench_session(name)
     task_session("train", name, f"Train the DCGAN on {name}, going on where it was stopped; options after --.")
     task_session("sample", name, f"Draw images from the generator trained on {name}.")
-    task_session("bench", name, f"Measure step time, first-step time, sampling and memory of {name}.")
+    task_session("profile", name, f"Show where the time of a training step goes on {name}.")
 
 
 @nox.session(name="env-report")
@@ -105,6 +114,12 @@ def show_parity(session: nox.Session, experiment: list[str]) -> None:
 def parity(session: nox.Session) -> None:
     """Show that all backends do the same work, bound by bound (--config parity: the long form)."""
     show_parity(session, session.posargs or ["--config", "smoke"])
+
+
+@nox.session(python=False, requires=ALL_ENVIRONMENTS)
+def bench(session: nox.Session) -> None:
+    """Measure speed and memory of every variant on all backends, in rotated order."""
+    cxrbench(session, "report", "bench", *session.posargs)
 
 
 @nox.session(python=False, requires=["env-report"])
@@ -138,8 +153,7 @@ def everything(session: nox.Session, config: str) -> None:
     experiment = ["--config", options.config, *(part for text in options.set for part in ("--set", text))]
     source = ["--data-dir", options.data_dir] if options.data_dir else []
     cxrbench(session, "report", "prepare", *experiment, *source)
-    for backend in BACKENDS:  # before training: a benchmark begins with an empty compile cache and leaves a full one
-        cxrbench(session, backend, "bench", *experiment)
+    cxrbench(session, "report", "bench", *experiment)
     show_parity(session, experiment)
     for backend in BACKENDS:
         cxrbench(session, backend, "train", *experiment, *source, *(["--fresh"] if options.fresh else []))

@@ -17,28 +17,28 @@ from cxrbench.config import Config
 from cxrbench.configfile import load_config
 from cxrbench.errors import CxrbenchError
 from cxrbench.folders import BACKENDS, REPORTS, RUNS
+from cxrbench.measure.statistics import FACTOR
 
 INTERRUPTED = 130  # the shell's number for a program ended by Ctrl-C
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for an error that is named, 130 after Ctrl-C."""
+    """Run one command; returns the exit status: 0, 1 for an error that is named, 130 after Ctrl-C.
+
+    Of ``compare`` 1 is a regression, and 2 an error.
+    """
     options = _parser().parse_args(arguments)
     before = signal.signal(signal.SIGTERM, _interrupt)  # so that what a task started is stopped with it
     try:
-        options.run(options)
-    except CxrbenchError as error:
-        print(f"cxrbench {options.command}: {error}", file=sys.stderr)
-        return 1
+        return options.run(options) or 0
     except KeyboardInterrupt as stop:
         print(f"\ncxrbench {options.command}: {str(stop) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
-    except OSError as error:
+    except (CxrbenchError, OSError) as error:
         print(f"cxrbench {options.command}: {error}", file=sys.stderr)
-        return 1
+        return options.failed
     finally:
         signal.signal(signal.SIGTERM, before)
-    return 0
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -81,11 +81,10 @@ def sample(config: Config, options: argparse.Namespace) -> None:
 
 
 def bench(config: Config, options: argparse.Namespace) -> None:
-    """measure step time, first-step time, sampling throughput and memory of one backend"""
+    """measure speed, memory and energy of every variant of the step, in fresh processes in rotated order"""
     from cxrbench.tasks.bench import bench_task
-    from cxrbench.tasks.engine import choose_backend
 
-    bench_task(config, choose_backend(options.backend))
+    bench_task(config, options.backends)
 
 
 def parity(config: Config, options: argparse.Namespace) -> None:
@@ -122,6 +121,21 @@ def reproduce(options: argparse.Namespace) -> None:
     reproduce_task(options.report, options.data_dir)
 
 
+def compare(options: argparse.Namespace) -> int:
+    """say what got faster, slower, or cannot be told between two reports; exit status 1: a regression, 2: an error"""
+    from cxrbench.tasks.compare import compare_task
+
+    return 0 if compare_task(options.old, options.new, options.factor, options.metric) else 1
+
+
+def profile(config: Config, options: argparse.Namespace) -> None:
+    """show where the time of a training step goes on one backend: a trace for Perfetto, and a table of operations"""
+    from cxrbench.tasks.engine import choose_backend
+    from cxrbench.tasks.profile import profile_task
+
+    profile_task(config, choose_backend(options.backend))
+
+
 def _configured(task: Callable[[Config, argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
     return lambda options: task(load_config(options.config, options.set), options)
 
@@ -130,9 +144,10 @@ def _parser() -> argparse.ArgumentParser:
     about = f"{cxrbench.__doc__} Stages, in their order:"
     parser = argparse.ArgumentParser(prog="python -m cxrbench", description=about)
     parser.add_argument("--version", action="version", version=f"cxrbench {cxrbench.__version__}")
+    parser.set_defaults(failed=1)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     added = {}
-    for task in (prepare, bench, parity, train, sample, evaluate, report):
+    for task in (prepare, bench, profile, parity, train, sample, evaluate, report):
         added[task] = command = commands.add_parser(task.__name__, help=task.__doc__, description=task.__doc__)
         command.set_defaults(run=_configured(task))
         command.add_argument(
@@ -146,15 +161,23 @@ def _parser() -> argparse.ArgumentParser:
     again.set_defaults(run=reproduce)
     again.add_argument("report", type=Path, metavar="REPORT", help="the folder of a report, such as reports/quick")
     _add_data_dir(again)
+    pair = commands.add_parser(compare.__name__, help=compare.__doc__, description=compare.__doc__)
+    pair.set_defaults(run=compare, failed=2)
+    for side in ("old", "new"):
+        pair.add_argument(side, type=Path, metavar=side.upper(), help="the folder of a report, or its results.json")
+    pair.add_argument(
+        "--factor", type=float, default=FACTOR, metavar="F", help=f"the smallest change that counts ({FACTOR})"
+    )
+    pair.add_argument("--metric", action="append", metavar="NAME", help="this metric alone; may be repeated")
     for task in (train, evaluate):
         added[task].add_argument(
             "--dataset", type=Path, metavar="FOLDER", help="what prepare wrote, where the source images are not at hand"
         )
-    for task in (bench, parity, train, sample):
+    for task in (profile, parity, train, sample):
         added[task].add_argument(
             "--backend", choices=BACKENDS, help="KERAS_BACKEND, or the only one that is installed, without it"
         )
-    for task in (parity, evaluate, report):
+    for task in (bench, parity, evaluate, report):
         added[task].add_argument(
             "--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS), help="all three without it"
         )

@@ -12,6 +12,7 @@ FEWEST_TO_EVALUATE = 16  # images per set
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -100,9 +101,14 @@ class ComputeConfig(Section):
     """What changes speed and rounding, but not the mathematics."""
 
     device: Literal["auto", "cpu", "gpu"]
-    precision: Literal["float32", "float64"]
+    precision: Literal["float32", "float64", "bfloat16"]
     tf32: bool
     deterministic: bool
+
+    @property
+    def dtype(self) -> Literal["float32", "float64"]:
+        """Of weights, losses and random numbers: in bfloat16 the layers alone compute in it."""
+        return "float32" if self.precision == "bfloat16" else self.precision
 
 
 class SampleConfig(Section):
@@ -112,12 +118,24 @@ class SampleConfig(Section):
     seed: Seed
 
 
+class BenchSetting(Section):
+    """One point of a sweep: what it names replaces the experiment's own value."""
+
+    image_size: Count | None = None
+    batch_size: Count | None = None
+    precision: Literal["float32", "tf32", "bfloat16"] | None = None
+
+
 class BenchConfig(Section):
     """The timing protocol."""
 
-    warmup_steps: Count
-    rounds: Annotated[int, Field(ge=3)]
-    steps_per_round: Count
+    variants: list[str]
+    sweep: list[BenchSetting]
+    repeats: Count
+    blocks: Annotated[int, Field(ge=3)]
+    block_seconds: Positive
+    warmup_seconds: Positive
+    memory_seconds: Positive
     assumed_steps: Count
 
 

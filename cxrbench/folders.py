@@ -92,6 +92,26 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
+class BenchFolder:
+    """What every process of a benchmark left, of all backends: ``runs/<name>/bench/``."""
+
+    path: Path
+
+    @property
+    def unfinished(self) -> Path:
+        """What is being measured, as long as it is (JSON): a run that was stopped goes on from it."""
+        return self.path / "unfinished.json"
+
+    def raw(self, process: str) -> Path:
+        """pytest-benchmark's JSON of one process, with the machine's state around it."""
+        return self.path / f"{process}.json"
+
+    def log(self, process: str) -> Path:
+        """What one process printed."""
+        return self.path / f"{process}.log"
+
+
+@dataclass(frozen=True)
 class ParityFolder:
     """The files of the proof that all backends do the same work: ``runs/<name>/parity/``."""
 
@@ -118,6 +138,11 @@ class ParityFolder:
 def parity_folder(config: Config, root: Path = RUNS) -> ParityFolder:
     """The folder of one experiment's proof."""
     return ParityFolder(root / config.name / "parity")
+
+
+def bench_folder(config: Config, root: Path = RUNS) -> BenchFolder:
+    """The folder of one experiment's benchmark."""
+    return BenchFolder(root / config.name / "bench")
 
 
 def run_folder(config: Config, backend: str, root: Path = RUNS) -> RunFolder:

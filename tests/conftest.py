@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 # Their modules import Keras, so they cannot even be collected without it.
-NEED_KERAS = ("gan", "backends", "native", "parity/test_record.py", "tasks/test_bench.py", "tasks/test_train.py")
+NEED_KERAS = (
+    "gan", "backends", "native", "stock", "variants",
+    "parity/test_record.py", "tasks/test_bench.py", "tasks/test_train.py", "tasks/test_profile.py",
+    "measure/test_work_engines.py",
+)  # fmt: skip
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

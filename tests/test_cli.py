@@ -10,8 +10,8 @@ from cxrbench.cli import main
 from cxrbench.errors import ConfigError
 from cxrbench.tasks.engine import choose_backend
 
-CONFIGURED = ("prepare", "bench", "parity", "train", "sample", "evaluate", "report")
-TASKS = (*CONFIGURED, "reproduce")
+CONFIGURED = ("prepare", "bench", "profile", "parity", "train", "sample", "evaluate", "report")
+TASKS = (*CONFIGURED, "reproduce", "compare")
 
 
 def run(*arguments, cwd):
@@ -34,7 +34,7 @@ def test_every_task_explains_itself(task, capsys):
     assert left.value.code == 0
     shown = capsys.readouterr().out
     assert ("--config" in shown) == (task in CONFIGURED)
-    assert "--data-dir" in shown
+    assert ("--data-dir" in shown) == (task != "compare")
 
 
 def test_an_error_is_one_line_and_exit_code_1(tmp_path):
@@ -43,6 +43,13 @@ def test_an_error_is_one_line_and_exit_code_1(tmp_path):
     assert "Traceback" not in failed.stderr
     assert failed.stderr.startswith("cxrbench prepare: command line: data.cuont: unknown key")
     assert len(failed.stderr.strip().splitlines()) == 1
+
+
+def test_a_regression_and_an_error_of_compare_have_exit_codes_of_their_own(tmp_path, monkeypatch):
+    assert main(["compare", str(tmp_path / "none"), str(tmp_path / "none")]) == 2
+    for held, status in ((True, 0), (False, 1)):
+        monkeypatch.setattr("cxrbench.tasks.compare.compare_task", lambda *arguments, held=held: held)
+        assert main(["compare", "old", "new"]) == status
 
 
 def test_ctrl_c_is_130(monkeypatch, capsys):

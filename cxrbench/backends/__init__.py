@@ -12,6 +12,7 @@
 | `to_device`      | a NumPy array onto the device                                            |
 | `synchronize`    | wait until everything that leads to a tensor was computed                |
 | `memory`         | peak bytes of the device, from the engine's own allocator                |
+| `trace`          | a profile of what runs inside, as a trace; ask for it before `compile`   |
 """
 
 from __future__ import annotations

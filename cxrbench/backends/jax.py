@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jax
 import keras
 
+from cxrbench.backends.chrome import read_events, write_trace
+from cxrbench.backends.hlo import operation_parts
 from cxrbench.backends.precision import set_float
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
@@ -102,3 +107,24 @@ def synchronize(tensor: Tensor) -> None:
 
 def memory() -> int | None:
     return jax.devices()[0].memory_stats()["peak_bytes_in_use"] if device() == "gpu" else None
+
+
+def trace(file: Path) -> AbstractContextManager[None]:
+    options = jax.profiler.ProfileOptions()
+    options.python_tracer_level = 0
+
+    @contextmanager
+    def recording() -> Iterator[None]:
+        with TemporaryDirectory() as folder:
+            with jax.profiler.trace(folder, create_perfetto_trace=True, profiler_options=options):
+                yield
+            (written,) = Path(folder).glob("plugins/profile/*/perfetto_trace.json.gz")
+            events = read_events(written)
+        called = {event["name"]: event["args"]["hlo_op"] for event in events if "hlo_op" in event.get("args", {})}
+        client = (jax.config.jax_default_device or jax.devices()[0]).client
+        programs = [module.to_string() for live in client.live_executables() for module in live.hlo_modules()]
+        # Other programs live too, and instructions of all are named alike: the one that ran has most of the names.
+        parts = max(map(operation_parts, programs), key=lambda parts: len(parts.keys() & set(called.values())))
+        write_trace(file, events, {name: parts.get(operation, [name]) for name, operation in called.items()})
+
+    return recording()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from cxrbench.backends.chrome import write_trace
 from cxrbench.backends.precision import set_float
+from cxrbench.backends.xplane import read_xplane
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
 from cxrbench.gan.layers import Form
@@ -78,3 +83,15 @@ def synchronize(tensor: Tensor) -> None:
 
 def memory() -> int | None:
     return tf.config.experimental.get_memory_info("GPU:0")["peak"] if device() == "gpu" else None
+
+
+def trace(file: Path) -> AbstractContextManager[None]:
+    @contextmanager
+    def recording() -> Iterator[None]:
+        with TemporaryDirectory() as folder:
+            with tf.profiler.experimental.Profile(folder):
+                yield
+            (written,) = Path(folder).glob("plugins/profile/*/*.xplane.pb")
+            write_trace(file, *read_xplane(written))
+
+    return recording()

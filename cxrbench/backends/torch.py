@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -14,6 +17,7 @@ import torch
 from keras.src.backend.common import global_state
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from cxrbench.backends.chrome import read_events, write_trace
 from cxrbench.backends.precision import set_float
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
@@ -24,6 +28,8 @@ Variables = list[keras.Variable]
 
 # Inductor takes most of a minute for the training step; shorter runs end sooner on the traced graph.
 CALLS_WORTH_COMPILING = 200
+
+OPERATOR = re.compile(r"^\w+::|^graph_\d+_")  # of PyTorch, or compiled by Inductor; not a wrapper in Python
 
 
 def configure(compute: ComputeConfig) -> None:
@@ -111,6 +117,30 @@ def synchronize(tensor: Tensor) -> None:
 
 def memory() -> int | None:
     return torch.cuda.max_memory_allocated() if device() == "gpu" else None
+
+
+def trace(file: Path) -> AbstractContextManager[None]:
+    from torch._inductor import config as inductor
+
+    inductor.cpp.enable_kernel_profile = True  # the kernels that are compiled from now on tell their names
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if device() == "gpu":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+
+    @contextmanager
+    def recording() -> Iterator[None]:
+        with torch.profiler.profile(activities=activities) as profiler:
+            yield
+        with TemporaryDirectory() as folder:
+            written = Path(folder) / "trace.json.gz"
+            profiler.export_chrome_trace(str(written))
+            events = read_events(written)
+        named = [event for event in events if event.get("ph") == "X"]
+        kernels = [event for event in named if event.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset")]
+        operators = kernels or [event for event in named if OPERATOR.match(event["name"])]
+        write_trace(file, events, {event["name"]: [event["name"]] for event in operators})
+
+    return recording()
 
 
 def _by_inductor(calls: int) -> bool:

@@ -66,7 +66,7 @@ def build_sampler(gan: DCGAN, config: Config, count: int, seed: int, purpose: Pu
 
     def sample(number: Tensor) -> Tensor:
         shape = (count, config.model.latent_dim)
-        latents = normals(seed, purpose, number, shape, config.compute.precision)
+        latents = normals(seed, purpose, number, shape, config.compute.dtype)
         return to_uint8(gan.generator(latents, training=False))
 
     return sample

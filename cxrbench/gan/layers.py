@@ -36,7 +36,6 @@ class UpConv2D(keras.layers.Layer):
         kernel_size: int,
         form: Form = "transposed",
         use_bias: bool = False,
-        activation: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -46,7 +45,6 @@ class UpConv2D(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.form = form
         self.use_bias = use_bias
-        self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape = (self.kernel_size, self.kernel_size, self.filters, input_shape[-1])
@@ -58,9 +56,7 @@ class UpConv2D(keras.layers.Layer):
             outputs = self._phases(inputs)
         else:
             outputs = ops.conv_transpose(inputs, self.kernel, strides=2, padding="same", data_format="channels_last")
-        if self.bias is not None:
-            outputs = outputs + self.bias
-        return self.activation(outputs)
+        return outputs if self.bias is None else outputs + self.bias
 
     def _phases(self, inputs: Tensor) -> Tensor:
         _, height, width, _ = inputs.shape
@@ -88,7 +84,6 @@ class UpConv2D(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "form": self.form,
             "use_bias": self.use_bias,
-            "activation": keras.activations.serialize(self.activation),
         }
 
 

@@ -36,7 +36,8 @@ def build_generator(model: ModelConfig, image_size: int, form_for: FormFor) -> k
         if level < doublings - 1:
             width //= 2
             network.add(UpConv2D(width, model.kernel_size, form_for(width), name=f"up_{level}"))
-    network.add(UpConv2D(1, model.kernel_size, form_for(1), use_bias=True, activation="tanh", name="image"))
+    network.add(UpConv2D(1, model.kernel_size, form_for(1), use_bias=True, name="image"))
+    network.add(layers.Activation("tanh", dtype=keras.config.floatx(), name="tanh"))  # also where layers are bfloat16
     return network
 
 
@@ -90,7 +91,7 @@ class Discriminator(keras.Model):
         return features
 
     def call(self, images: Tensor, keep: list[Tensor] | None = None) -> Tensor:
-        return self.logit(self.flatten(self.features(images, keep)[-1]))
+        return ops.cast(self.logit(self.flatten(self.features(images, keep)[-1])), keras.config.floatx())
 
     def get_config(self) -> dict[str, Any]:
         return dict(self.settings)

@@ -46,7 +46,7 @@ class Draws(NamedTuple):
 
 def build_draws(config: Config, discriminator: Discriminator) -> Callable[[Tensor], Draws]:
     """A function of the step's number (scalar int32) that gives the step's draws."""
-    batch, seed, dtype = config.train.batch_size, config.train.seed, config.compute.precision
+    batch, seed, dtype = config.train.batch_size, config.train.seed, config.compute.dtype
     updates = config.objective.generator_updates
     size = config.data.image_size
     rows = [2 * batch] + [batch] * updates  # images seen by the discriminator in each update
@@ -76,7 +76,7 @@ def build_step(gan: DCGAN, config: Config, engine: Engine) -> Callable[[Tensor, 
         A function of images (B, H, W, 1) uint8 and the step's number (scalar int32) that updates the
         variables of ``gan`` and returns the values named in ``METRICS`` as one tensor.
     """
-    objective, dtype, batch = config.objective, config.compute.precision, config.train.batch_size
+    objective, dtype, batch = config.objective, config.compute.dtype, config.train.batch_size
     generator, discriminator = gan.generator, gan.discriminator
     draw = engine.fuse(build_draws(config, discriminator))
     state = gan.state

@@ -4,15 +4,20 @@ Each file is what an engineer of that framework writes from the framework's own 
 mathematics of ``cxrbench/gan``; what Keras costs, or gains, is the difference. One file each, to be read
 side by side:
 
-| name        | what it is                                                                    |
-|-------------|-------------------------------------------------------------------------------|
-| `Peer`      | all state of a training, made from initial weights under Keras's names        |
+| name        | what it is                                                                     |
+|-------------|--------------------------------------------------------------------------------|
+| `Peer`      | all state of a training, made from initial weights under Keras's names; a mode |
 | `.step`     | one training step on uint8 images; returns the five metrics of ``gan/step.py`` |
-| `.state`    | weights, statistics, Adam's slots and update counts, as NumPy, Keras's shapes |
-| `to_device` | a NumPy array onto the device                                                 |
+| `.state`    | weights, statistics, Adam's slots and update counts, as NumPy, Keras's shapes  |
+| `.describe` | how the step is run in this mode, in a few words                               |
+| `to_device` | a NumPy array as a tensor that `.step` takes                                   |
 
 Device, precision and rounding are the engine's own settings: configure them before, as ``cxrbench.backends``
 does.
+
+While the gate shuts the discriminator's update out, each does what its framework makes easy: PyTorch reads the
+gate on the host and leaves out the backward pass and Adam, TensorFlow leaves out Adam alone, JAX computes all and
+keeps the old values. Times are comparable where the gate never shuts, as in ``bench``.
 """
 
 from __future__ import annotations
@@ -22,6 +27,14 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from cxrbench.config import Config
+from cxrbench.errors import ConfigError
+
+# The ways in which a peer can run, by engine; the first is what it does unless told otherwise.
+MODES: dict[str, tuple[str, ...]] = {
+    "jax": ("jit",),
+    "torch": ("eager", "compile"),
+    "tensorflow": ("graph", "xla"),
+}
 
 BATCH_NORM_EPSILON = 1e-3  # Keras's default; PyTorch's is 1e-5
 
@@ -41,6 +54,17 @@ class Draws(NamedTuple):
 def peer_module(backend: str) -> ModuleType:
     """The file of one backend."""
     return importlib.import_module(f"cxrbench.native.{backend}")
+
+
+def check_mode(backend: str, mode: str) -> str:
+    """The mode itself.
+
+    Raises:
+        ConfigError: the peer of this backend has no such mode.
+    """
+    if mode not in MODES[backend]:
+        raise ConfigError(f"native mode: {mode!r} is not one that {backend} has; use {' or '.join(MODES[backend])}")
+    return mode
 
 
 def levels(config: Config) -> int:

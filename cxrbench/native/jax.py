@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.config import Config
-from cxrbench.native import BATCH_NORM_EPSILON, Draws, dropout_rate, levels
+from cxrbench.native import BATCH_NORM_EPSILON, MODES, Draws, check_mode, dropout_rate, levels
 
 Tensor = Any
 Weights = dict[str, Tensor]
@@ -157,7 +157,9 @@ def train_step(config: Config, state: State, images: Tensor, draws: Draws | None
 class Peer:
     """The state, between steps."""
 
-    def __init__(self, config: Config, weights: dict[str, NDArray]) -> None:
+    def __init__(self, config: Config, weights: dict[str, NDArray], mode: str = MODES["jax"][0]) -> None:
+        check_mode("jax", mode)
+
         def part(network: str, moving: bool) -> Weights:
             return {
                 name.removeprefix(network): jnp.array(value, config.compute.precision)
@@ -179,6 +181,9 @@ class Peer:
     def step(self, images: Tensor, draws: Draws | None = None) -> Tensor:
         self._state, metrics = self._step(self._state, images, draws)
         return metrics
+
+    def describe(self) -> str:
+        return "jax.jit of the whole step, its state donated"
 
     def state(self) -> dict[str, NDArray]:
         state, named = self._state, {}

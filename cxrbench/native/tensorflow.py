@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from cxrbench.config import Config
-from cxrbench.native import BATCH_NORM_EPSILON, Draws, dropout_rate, levels
+from cxrbench.native import BATCH_NORM_EPSILON, MODES, Draws, check_mode, dropout_rate, levels
 
 Tensor = Any
 
@@ -115,9 +115,9 @@ class Adam(tf.Module):
 class Peer(tf.Module):
     """The state, between steps."""
 
-    def __init__(self, config: Config, weights: dict[str, NDArray]) -> None:
+    def __init__(self, config: Config, weights: dict[str, NDArray], mode: str = MODES["tensorflow"][0]) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.mode = config, check_mode("tensorflow", mode)
         self.dtype = config.compute.precision
         tf.random.set_seed(config.train.seed)
 
@@ -128,9 +128,12 @@ class Peer(tf.Module):
         self.discriminator = Discriminator(config, part("discriminator/"))
         self.generator_adam = Adam(config, self.generator.trained)
         self.discriminator_adam = Adam(config, self.discriminator.trained)
+        self.step = tf.function(self._step, autograph=False, jit_compile=True if self.mode == "xla" else None)
 
-    @tf.function(autograph=False)
-    def step(self, images: Tensor, draws: Draws | None = None) -> Tensor:
+    def describe(self) -> str:
+        return "tf.function of the whole step" + (", compiled by XLA" if self.mode == "xla" else "")
+
+    def _step(self, images: Tensor, draws: Draws | None = None) -> Tensor:
         """One discriminator update and ``generator_updates`` generator updates."""
         draws = self._draw() if draws is None else draws
         real = tf.cast(images, self.dtype) / 127.5 - 1

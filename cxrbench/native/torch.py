@@ -1,8 +1,8 @@
-"""PyTorch: two modules, channels last, and the library's own fused Adam, run eagerly."""
+"""PyTorch: two modules, channels last, and the library's own fused Adam, run eagerly or compiled."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cxrbench.config import Config
-from cxrbench.native import BATCH_NORM_EPSILON, Draws, dropout_rate, levels
+from cxrbench.native import BATCH_NORM_EPSILON, MODES, Draws, check_mode, dropout_rate, levels
 
 Tensor = Any
+
+
+class Given(NamedTuple):
+    """The random numbers of one update, where they are given."""
+
+    latents: Tensor  # (B, latent_dim)
+    noise: Tensor  # (rows, 1, H, W)
+    keep: list[Tensor]
+    flipped: Tensor
 
 
 class Generator(nn.Module):
@@ -71,11 +80,12 @@ class Discriminator(nn.Module):
 class Peer:
     """The state, between steps."""
 
-    def __init__(self, config: Config, weights: dict[str, NDArray]) -> None:
-        self.config = config
+    def __init__(self, config: Config, weights: dict[str, NDArray], mode: str = MODES["torch"][0]) -> None:
+        self.config, self.mode = config, check_mode("torch", mode)
         self.device = "cuda" if config.compute.device != "cpu" and torch.cuda.is_available() else "cpu"
         self.dtype = getattr(torch, config.compute.precision)
         torch.manual_seed(config.train.seed)
+        torch.backends.cudnn.benchmark = not config.compute.deterministic  # shapes never change: the fastest for each
         self.networks: dict[str, Any] = {"generator": Generator(config), "discriminator": Discriminator(config)}
         self.optimizers, self.iterations = {}, dict.fromkeys(self.networks, 0)
         settings = config.optimizer
@@ -88,15 +98,29 @@ class Peer:
                 network.parameters(), settings.learning_rate, (settings.beta_1, settings.beta_2), fused=True
             )
         self.first_variances = {key: value for key, value in weights.items() if key.endswith("moving_variance")}
+        self.losses: dict[str, Any] = {"generator": self._generator_loss, "discriminator": self._discriminator_loss}
+        if mode == "compile":
+            # What is left eager: the gate, which the host decides, and Adam, which is one kernel already and
+            # would be compiled anew for every new epsilon. On a CPU, Inductor's own random numbers are slower.
+            best: dict[str, Any] = {"mode": "max-autotune"}  # with CUDA graphs
+            if self.device == "cpu":
+                best = {"options": {"fallback_random": True}}
+            for name, loss in self.losses.items():
+                self.losses[name] = torch.compile(loss, fullgraph=True, dynamic=False, isolate_recompiles=True, **best)
+
+    def describe(self) -> str:
+        compiled = "losses and gradients by torch.compile" + (", CUDA graphs" if self.device == "cuda" else "")
+        return f"{compiled if self.mode == 'compile' else 'eager'}, channels last, fused Adam"
 
     def step(self, images: Tensor, draws: Draws | None = None) -> Tensor:
         """One discriminator update and ``generator_updates`` generator updates."""
-        draws = self._draw() if draws is None else self._given(draws)
-        real = images.to(self.device).permute(0, 3, 1, 2).to(self.dtype) / 127.5 - 1
-        d_loss, logits, skipped = self._update_discriminator(real, draws)
-        g_losses = [self._update_generator(draws, index + 1) for index in range(len(draws.latents) - 1)]
-        chances = torch.sigmoid(logits).view(2, -1).mean(1)
-        return torch.stack([d_loss, sum(g_losses) / len(g_losses), *chances, torch.full_like(d_loss, skipped)])
+        if self.mode == "compile":
+            torch.compiler.cudagraph_mark_step_begin()  # what CUDA graphs return in a step is kept until the next
+        images = images.to(self.device, non_blocking=True)
+        updates = [None] * (1 + self.config.objective.generator_updates) if draws is None else self._given(draws)
+        d_loss, d_real, d_fake, skipped = self._update_discriminator(images, updates[0])
+        g_losses = [self._update_generator(given) for given in updates[1:]]
+        return torch.stack([d_loss, sum(g_losses) / len(g_losses), d_real, d_fake, skipped])
 
     def state(self) -> dict[str, NDArray]:
         named = {}
@@ -125,69 +149,72 @@ class Peer:
         left = self.config.model.batch_norm_momentum ** norm.num_batches_tracked.item() * self.first_variances[key]
         return left + (unbiased - left) * (count - 1) / count
 
-    def _update_discriminator(self, real: Tensor, draws: Draws) -> tuple[Tensor, Tensor, bool]:
-        with torch.no_grad():
-            images = torch.cat([real, self.networks["generator"](draws.latents[0])])
-        is_real = torch.arange(len(images), device=self.device)[:, None] < len(real)
-        labels = (is_real ^ draws.flipped).to(self.dtype) * (1 - self.config.objective.label_smoothing)
-        logits = self._judge(images, draws, 0)
-        loss = F.binary_cross_entropy_with_logits(logits, labels)
-        right = ((logits > 0) == is_real).to(self.dtype).view(2, -1)  # real, fake
-        skipped = bool(right.mean(1).mean() > self.config.objective.gate_accuracy)
-        if not skipped:
+    def _update_discriminator(self, images: Tensor, given: Given | None) -> Tensor:
+        loss, seen = self.losses["discriminator"](images, given)
+        if not seen[-1]:  # the host waits for the device here
             self._apply("discriminator", loss)
-        return loss.detach(), logits.detach(), skipped
+        return seen
 
-    def _update_generator(self, draws: Draws, index: int) -> Tensor:
-        logits = self._judge(self.networks["generator"](draws.latents[index]), draws, index)
-        loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+    def _update_generator(self, given: Given | None) -> Tensor:
+        self.networks["discriminator"].requires_grad_(False)  # else its gradients would be computed too
+        loss = self.losses["generator"](given)
         self._apply("generator", loss)
+        self.networks["discriminator"].requires_grad_(True)
         return loss.detach()
 
-    def _judge(self, images: Tensor, draws: Draws, index: int) -> Tensor:
-        noisy = images + self.config.objective.instance_noise * draws.noise[index]
-        return self.networks["discriminator"](noisy, draws.keep[index])
-
     def _apply(self, name: str, loss: Tensor) -> None:
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad()
-        loss.backward(inputs=list(self.networks[name].parameters()))  # and not those of the other network
+        optimizer, settings = self.optimizers[name], self.config.optimizer
+        loss.backward()
         self.iterations[name] += 1
-        settings = self.config.optimizer
         # PyTorch adds epsilon after the bias correction of the second moment, Keras before it.
         optimizer.param_groups[0]["eps"] = settings.epsilon / (1 - settings.beta_2 ** self.iterations[name]) ** 0.5
         optimizer.step()
+        optimizer.zero_grad()
 
-    def _draw(self) -> Draws:
-        """The random numbers of a step, by PyTorch's own functions; dropout is left to ``F.dropout``."""
-        batch, size, objective = self.config.train.batch_size, self.config.data.image_size, self.config.objective
-        rows = [2 * batch] + [batch] * objective.generator_updates
-        like = {"device": self.device, "dtype": self.dtype}
-        return Draws(
-            [torch.randn(batch, self.config.model.latent_dim, **like) for _ in rows],
-            [torch.randn(count, 1, size, size, **like) for count in rows],
-            torch.rand(2 * batch, 1, **like) < objective.label_flip,
-            [None] * len(rows),
-        )
+    def _discriminator_loss(self, images: Tensor, given: Given | None) -> tuple[Tensor, Tensor]:
+        """The loss; and its value, the chances of real and fake to be called real, and 1 if the gate is shut."""
+        objective = self.config.objective
+        real = images.permute(0, 3, 1, 2).to(self.dtype) / 127.5 - 1
+        with torch.no_grad():
+            both = torch.cat([real, self.networks["generator"](self._latents(given))])
+        is_real = torch.arange(len(both), device=self.device)[:, None] < len(real)
+        flipped = given.flipped if given else torch.rand(len(both), 1, device=self.device) < objective.label_flip
+        labels = (is_real ^ flipped).to(self.dtype) * (1 - objective.label_smoothing)
+        logits = self._judge(both, given)
+        loss = F.binary_cross_entropy_with_logits(logits, labels)
+        seen = logits.detach()
+        accuracy = ((seen > 0) == is_real).to(self.dtype).view(2, -1).mean(1).mean()  # mean of real and fake
+        chances = torch.sigmoid(seen).view(2, -1).mean(1)
+        return loss, torch.stack([loss.detach(), *chances, (accuracy > objective.gate_accuracy).to(self.dtype)])
 
-    def _given(self, draws: Draws) -> Draws:
+    def _generator_loss(self, given: Given | None) -> Tensor:
+        logits = self._judge(self.networks["generator"](self._latents(given)), given)
+        return F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+
+    def _latents(self, given: Given | None) -> Tensor:
+        shape = (self.config.train.batch_size, self.config.model.latent_dim)
+        return given.latents if given else torch.randn(shape, device=self.device, dtype=self.dtype)
+
+    def _judge(self, images: Tensor, given: Given | None) -> Tensor:
+        noise = given.noise if given else torch.randn_like(images)
+        noisy = images + self.config.objective.instance_noise * noise
+        return self.networks["discriminator"](noisy, given.keep if given else None)
+
+    def _given(self, draws: Draws) -> list[Given]:
         def tensor(array: NDArray) -> Tensor:
             return torch.from_numpy(array).to(self.device)
 
         def planes(array: NDArray) -> Tensor:
             return tensor(array).permute(0, 3, 1, 2)
 
-        return Draws(
-            [tensor(latents) for latents in draws.latents],
-            [planes(noise) for noise in draws.noise],
-            tensor(draws.flipped),
-            [[planes(mask) for mask in masks] for masks in draws.keep],
-        )
+        return [
+            Given(tensor(latents), planes(noise), [planes(mask) for mask in masks], tensor(draws.flipped))
+            for latents, noise, masks in zip(draws.latents, draws.noise, draws.keep, strict=True)
+        ]
 
 
 def to_device(array: Any) -> Tensor:
-    # No configuration here; a peer that must stay on the CPU takes the tensor back itself.
-    return torch.as_tensor(array).to("cuda" if torch.cuda.is_available() else "cpu", non_blocking=True)
+    return torch.as_tensor(array)  # a step copies it to the device of its peer
 
 
 def _named(name: str, network: nn.Module) -> dict[str, Tensor]:

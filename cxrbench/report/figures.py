@@ -1,4 +1,4 @@
-"""The figures of a report, each on a white card, one colour per backend everywhere."""
+"""The style of every figure, one colour per backend everywhere, and the figures of losses and gray levels."""
 
 from __future__ import annotations
 
@@ -15,30 +15,15 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from scipy.signal import lfilter
 
-from cxrbench.pictures import GAP
-from cxrbench.report.headline import ranking
-from cxrbench.report.results import OURS, Histograms, Record, Results
-from cxrbench.report.wording import BACKENDS, COLOURS, backend_and_variant, metric_label, quantity, scale, setting
+from cxrbench.report.results import Histograms
+from cxrbench.report.wording import BACKENDS, COLOURS
 
 INK, FAINT = "#1b2430", "#d5dae1"
-WIDTH, HERO_WIDTH = 5.2, 9.0  # inches: two of the first stand side by side on a desk, one alone on a phone
-HERO_SIDE = 4  # images along each side of what it shows of a backend
+WIDTH = 5.2  # inches: two stand side by side on a desk, one alone on a phone
 DOTS_PER_INCH = 144
 MOST_POINTS = 1500  # of a curve: more than a page has pixels
 LINES = {"jax": "-", "torch": (0, (5, 1.5)), "tensorflow": (0, (1.5, 1))}  # told apart without colour, too
 LARGEST_PICTURE = 640  # pixels along a side: 8 images of 64 with their gaps fit as they are
-
-
-def bars(results: Results, metric: str) -> Figure | None:
-    """Bars of one metric with intervals, every backend and variant."""
-    records = [record for record in results.records if record.metric == metric]
-    if not records:
-        return None
-    figure = Figure(figsize=(WIDTH, 0.95 + 0.42 * len(records)), layout="constrained")
-    axes = figure.subplots()
-    _bar_panel(axes, records)
-    dress(axes, metric_label(metric))
-    return figure
 
 
 def loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Figure | None:
@@ -99,39 +84,6 @@ def histograms(counts: dict[str, Histograms]) -> dict[str, Figure]:
     return drawn
 
 
-def hero(results: Results, grids: dict[str, NDArray[np.uint8]]) -> Figure | None:
-    """For the top of a README: step time bars, and under them what each backend's generator draws."""
-    records = ranking(results)
-    heights = []
-    corners = {backend: _corner(picture, results) for backend, picture in grids.items()}
-    if records:
-        heights.append(0.8 + 0.36 * len(records))
-    if grids:
-        tallest = max(picture.shape[0] / picture.shape[1] for picture in corners.values())
-        heights.append(0.4 + tallest * HERO_WIDTH / max(len(grids), 2))
-    if not heights:
-        return None
-    figure = Figure(figsize=(HERO_WIDTH, sum(heights)), layout="constrained")
-    parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
-    if records:
-        axes = parts.pop(0).subplots()
-        _bar_panel(axes, records)
-        dress(axes, "Time per training step, shorter is better")
-    if grids:
-        panels = parts.pop(0).subplots(1, len(grids), squeeze=False)[0]
-        for axes, (backend, picture) in zip(panels, corners.items(), strict=True):
-            axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-            axes.set_axis_off()
-            axes.set_title(f"{BACKENDS[backend]}, synthetic", color=COLOURS[backend], fontsize=10, fontweight="bold")
-    return figure
-
-
-def _corner(picture: NDArray[np.uint8], results: Results) -> NDArray[np.uint8]:
-    """The first few images of a grid, the same for every backend, large enough to be looked at."""
-    side = HERO_SIDE * (results.manifest.config["data"]["image_size"] + GAP) - GAP
-    return picture[:side, :side]
-
-
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """One gray picture, (H, W) uint8."""
     with Image.open(path) as image:
@@ -163,28 +115,6 @@ def _png(image: Image.Image, notice: str) -> bytes:
         comment.add_text("Comment", notice)
     image.save(buffer, format="png", optimize=True, pnginfo=comment)
     return buffer.getvalue()
-
-
-def _bar_panel(axes: Axes, records: list[Record]) -> None:
-    """Horizontal bars from the top, each with its interval and its value written out."""
-    factor, unit = scale(records[0].unit, max(record.value for record in records))
-    longest = max(record.ci_high or record.value for record in records) * factor
-    for place, record in enumerate(records):
-        ours = record.variant == OURS
-        value = record.value * factor
-        axes.barh(place, value, height=0.62, color=COLOURS[record.backend], alpha=1.0 if ours else 0.55)
-        if record.ci_low is not None and record.ci_high is not None:
-            ends = [[value - record.ci_low * factor], [record.ci_high * factor - value]]
-            axes.errorbar(value, place, xerr=np.maximum(ends, 0), color=INK, capsize=3, lw=1.2)
-        end = (record.ci_high or record.value) * factor
-        text = quantity(record.value, record.unit, like=max(one.value for one in records))
-        axes.text(end + 0.02 * longest, place, text, va="center", color=INK, fontsize=9)
-    several = len({setting(record) for record in records}) > 1
-    names = [backend_and_variant(one) + (f"\n{setting(one)}" if several else "") for one in records]
-    axes.set_yticks(range(len(records)), names)
-    axes.invert_yaxis()
-    axes.set_xlim(0, longest * 1.3)
-    axes.set_xlabel(unit)
 
 
 def dress(axes: Axes, title: str) -> None:

@@ -70,6 +70,7 @@ def gather(config: Config, backends: list[str], runs: Path, name: str) -> tuple[
         manifest=_manifest(config, sides, name),
         records=_records(sides),
         not_measured=[entry for side in sides for entry in _not_measured(side, config)],
+        processes=[one for side in sides if side.benchmark for one in side.benchmark.processes],
         first_steps=compare_first_steps(
             {side.backend: (side.run, side.losses) for side in sides if side.run and side.losses is not None}
         ),
@@ -158,13 +159,12 @@ def _newest_grid(folder: RunFolder, run: RunManifest | None) -> Path | None:
 def _records(sides: list[Side]) -> list[Record]:
     """Every backend's figures, and those of the real images once: they are the same in each evaluation."""
     parts = [part for side in sides for part in (side.benchmark, side.evaluation) if part]
-    records = [record for part in parts for record in part.records if record.backend != REAL]
+    records = [record for part in parts for record in part.records]
     real: dict[str, Record] = {}
-    for part in parts:
-        for record in part.records:
-            if record.backend == REAL:
-                real.setdefault(record.metric, record)
-    return records + list(real.values())
+    for record in records:
+        if record.backend == REAL:
+            real.setdefault(record.metric, record)
+    return [record for record in records if record.backend != REAL] + list(real.values())
 
 
 def _not_measured(side: Side, config: Config) -> list[NotMeasured]:
@@ -172,11 +172,10 @@ def _not_measured(side: Side, config: Config) -> list[NotMeasured]:
     files = {"train": side.run, "sample": side.grid, "bench": side.benchmark, "evaluate": side.evaluation}
     for stage, found in files.items():
         if found is None:
-            option = "" if stage == "evaluate" else f" --backend {side.backend}"
-            reason = f"the stage left no file; run: python -m cxrbench {stage} --config {config.name}{option}"
-            if stage == "evaluate" and side.outdated:
-                reason = side.outdated
-            missing.append(_gap(side.backend, stage, reason))
+            option = {"evaluate": "", "bench": f" --backends {side.backend}"}.get(stage, f" --backend {side.backend}")
+            command = f"python -m cxrbench {stage} --config {config.name}{option}"
+            outdated = side.outdated if stage == "evaluate" else None
+            missing.append(_gap(side.backend, stage, outdated or f"the stage left no file; run: {command}"))
     return missing
 
 

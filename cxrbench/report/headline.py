@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,25 +9,28 @@ from typing import Any
 from cxrbench.measure.machine import HARDWARE
 from cxrbench.quality.registry import METRICS
 from cxrbench.report import parity_words
-from cxrbench.report.results import OURS, REAL, UNITS, Record, Results
-from cxrbench.report.wording import BACKENDS, interval, listing, machine, number, quantity, setting
+from cxrbench.report.peers import against_peers
+from cxrbench.report.results import OURS, REAL, UNITS, Results
+from cxrbench.report.standings import Standing, ranking, ratio, standings
+from cxrbench.report.timing_caveats import timing_caveats
+from cxrbench.report.wording import BACKENDS, interval, listing, machine, number, quantity, setting_parts
 
 NOT_FOR_DIAGNOSIS = (
     "Images shown under a backend's name are synthetic, made by a neural network. They show no patient, and nothing "
     "here is for diagnosis."
 )
 
-FEWEST_BLOCKS = 6
-
 
 @dataclass(frozen=True)
 class Headline:
     """What a reader takes home: the answer, how sure it is, on what, and how the images compare with real ones.
 
-    ``proof`` says that all backends did the same work; it is empty where that is not shown.
+    ``answer`` is that of the main setting; ``further`` are ours against the peers of each backend there, and the same
+    of the other settings. ``proof`` says that all backends did the same work; it is empty where that is not shown.
     """
 
     answer: str
+    further: list[str]
     detail: str
     where: str
     proof: str
@@ -36,52 +38,26 @@ class Headline:
     caveats: list[str]
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """How many times as long one step takes as another, with its 95 % interval where both have one."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval excludes "equally fast"; False where there is no interval."""
-        return self.low is not None and self.low > 1.0
-
-    def __str__(self) -> str:
-        if self.low is None or self.high is None:
-            return f"{number(self.value)} times as long"
-        return f"{number(self.value)} times as long (95 % interval {number(self.low)} to {number(self.high)})"
-
-
 def headline(results: Results) -> Headline:
     """The sentences of one report."""
-    order = ranking(results)
+    timed = [standing for standing in standings(results) if standing.ours]
+    said = [[_answer(results, standing), *against_peers(standing)] for standing in timed]
+    refuted = parity_words.refutation(results)  # then no two times compare
     return Headline(
-        answer=parity_words.refutation(results) or (_answer(order) if order else parity_words.alone(results)),
-        detail=_detail(order),
-        where=_where(results, order),
+        answer=refuted or (said[0][0] if said else parity_words.alone(results)),
+        further=[] if refuted else [sentence for setting in said for sentence in setting][1:],
+        detail=_detail(timed),
+        where=_where(results, timed),
         proof=parity_words.proof(results),
         quality=_quality(results),
         caveats=[
             *parity_words.caveats(results),
-            *_few_blocks(order),
+            *timing_caveats(results),
             *_devices(results),
             *_unlike_training(results),
             *_caveats(results),
         ],
     )
-
-
-def ranking(results: Results) -> list[Record]:
-    """The shared step's times, fastest first, within the one setting that most backends were measured in."""
-    settings: dict[str, list[Record]] = {}
-    for record in results.records:
-        if record.metric == "step_time" and record.variant == OURS:
-            settings.setdefault(setting(record), []).append(record)
-    largest = max(settings.values(), key=lambda records: len(records), default=[])
-    return sorted(largest, key=lambda record: record.value)
 
 
 def machines(results: Results) -> dict[str, str]:
@@ -97,48 +73,43 @@ def machines(results: Results) -> dict[str, str]:
     return {backend: machine(found, order[0].device if order else device) for backend, (found, device) in facts.items()}
 
 
-def ratio(slow: Record, fast: Record) -> Ratio:
-    """``slow / fast``; the two intervals combine as independent errors of the logarithms.
-
-    An interval's half width on the log scale is taken from its wider side, so a skewed interval is not narrowed.
-    """
-    value = slow.value / fast.value
-    widths = []
-    for record in (slow, fast):
-        if record.ci_low is None or record.ci_high is None or record.ci_low <= 0:
-            return Ratio(value, None, None)
-        widths.append(max(math.log(record.ci_high / record.value), math.log(record.value / record.ci_low)))
-    width = math.hypot(*widths)
-    return Ratio(value, value * math.exp(-width), value * math.exp(width))
-
-
-def _answer(order: list[Record]) -> str:
+def _answer(results: Results, standing: Standing) -> str:
+    order = standing.ours
     first = BACKENDS[order[0].backend]
     if len(order) == 1:
-        return f"{first} took {quantity(order[0].value, 's')} per training step; nothing else was timed beside it."
+        took = quantity(order[0].value, "s")
+        return standing.begin(f"{first} took {took} per training step; nothing else was timed beside it.")
     second = BACKENDS[order[1].backend]
-    lead = ratio(order[1], order[0])
+    lead = ratio(results, order[1], order[0])
     if lead.low is None:
-        return f"{first} had the shortest training step, {second} took {lead}; no interval was measured."
+        return standing.begin(
+            f"{first} had the shortest training step, {second} took {lead}; no interval was measured."
+        )
     if not lead.clear:
-        return f"{first} and {second} cannot be told apart: {second}'s step took {lead}."
-    return f"{first} was fastest: {second}'s training step took {lead}."
+        return standing.begin(f"{first} and {second} cannot be told apart: {second}'s step took {lead}.")
+    return standing.begin(f"{first} was fastest: {second}'s training step took {lead}.")
 
 
-def _detail(order: list[Record]) -> str:
-    if not order:
+def _detail(timed: list[Standing]) -> str:
+    shown = []
+    for standing in timed:
+        times = [
+            f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}"
+            + (f" ({interval(record)})" if interval(record) else "")
+            for record in standing.ours
+        ]
+        shown.append(f"{standing.apart}{', ' * bool(standing.apart)}{listing(times)}")
+    if not shown:
         return "Run the benchmark to fill this page."
-    times = [
-        f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}"
-        + (f" ({interval(record)})" if interval(record) else "")
-        for record in order
-    ]
-    return f"Time per training step with its 95 % interval: {listing(times)}."
+    return f"Time per training step with its 95 % interval: {'; '.join(shown)}."
 
 
-def _where(results: Results, order: list[Record]) -> str:
+def _where(results: Results, timed: list[Standing]) -> str:
+    """The machine, and what all settings that were timed have in common."""
     found = machines(results)
-    what = f"; {setting(order[0])}" if order else ""
+    parts = [setting_parts(record) for standing in timed for record in standing.ours]
+    common = [one[0] for one in zip(*parts, strict=True) if len(set(one)) == 1]
+    what = f"; {', '.join(common)}" if common else ""
     if len(set(found.values())) > 1:
         shown = "; ".join(f"{BACKENDS[backend]} on {name}" for backend, name in found.items())
         return f"The machines differ, so these times do not compare the backends: {shown}{what}."
@@ -159,17 +130,6 @@ def _quality(results: Results) -> str:
                 f"real images score {number(real.value)} at the same N = {real.n}."
             )
     return "Image quality was not measured."
-
-
-def _few_blocks(order: list[Record]) -> list[str]:
-    """The extremes of n values hold their median with probability 1 - 2 / 2^n, which reaches 95 % at n = 6 only."""
-    fewest = min((record.n for record in order), default=FEWEST_BLOCKS)
-    if fewest >= FEWEST_BLOCKS:
-        return []
-    return [
-        f"Timed in only {fewest} blocks: fewer than {FEWEST_BLOCKS} cannot bound a median with 95 % confidence, so the "
-        "intervals are too narrow. Raise bench.rounds."
-    ]
 
 
 def _devices(results: Results) -> list[str]:

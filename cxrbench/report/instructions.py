@@ -85,10 +85,9 @@ def _named(config: dict[str, Any], report: str) -> str:
 
 
 def _stages(experiment: str, backends: list[str], source: str, named: str) -> list[str]:
-    """Benchmarks before training, which leaves a full compile cache."""
     chosen = " ".join(backends)
     lines = [f"prepare {experiment}{source}"]
-    lines += [f"bench {experiment} --backend {backend}" for backend in backends]
+    lines.append(f"bench {experiment} --backends {chosen}")
     lines += _parity(experiment, backends) if len(backends) > 1 else []
     for backend in backends:
         lines += [f"train {experiment} --backend {backend}{source}", f"sample {experiment} --backend {backend}"]
@@ -114,4 +113,8 @@ def _changes(config: dict[str, Any], shipped: dict[str, Any]) -> list[str]:
 
 
 def _toml(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)  # numbers, texts, truths and lists of them: TOML writes them alike
+    if isinstance(value, list):
+        return f"[{', '.join(_toml(one) for one in value)}]"
+    if isinstance(value, dict):  # a point of a sweep, without what it leaves as it is: TOML has no null
+        return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in value.items() if one is not None)} }}"
+    return json.dumps(value, ensure_ascii=False)  # numbers, texts and truths: TOML writes them alike

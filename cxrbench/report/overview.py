@@ -9,9 +9,10 @@ from pathlib import Path
 
 from cxrbench.folders import write_atomically
 from cxrbench.report import parity_words, precision
-from cxrbench.report.headline import headline, machines, ranking
+from cxrbench.report.headline import headline, machines
 from cxrbench.report.page import environment
 from cxrbench.report.results import ReportError, Results, read
+from cxrbench.report.standings import standings
 from cxrbench.report.wording import BACKENDS, quantity
 
 UNPUBLISHED = "smoke"  # git ignores this report, so a list that git tracks must not link to it
@@ -69,12 +70,20 @@ def _publishable(reports: Path, problems: list[str]) -> Iterator[Named]:
 
 
 def _entry(name: str, results: Results) -> Entry:
-    times = [f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}" for record in ranking(results)]
     return Entry(
         name=name,
         created=results.manifest.created,
         machine="; ".join(dict.fromkeys(machines(results).values())) or "not recorded",
         parity=parity_words.few_words(results),
-        times=", ".join(times) or "not timed",
+        times=_times(results) or "not timed",
         answer=headline(results).answer,
     )
+
+
+def _times(results: Results) -> str:
+    """The step times of the main setting, which is named where there are others."""
+    main = next(iter(standings(results)), None)
+    if main is None:
+        return ""
+    times = ", ".join(f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}" for record in main.ours)
+    return f"{times} ({main.apart})" if main.apart and times else times

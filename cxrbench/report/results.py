@@ -7,9 +7,8 @@ One record is one figure. Its variants:
 - ``held-out``: real images, ``backend`` ``real``, which have no ``device`` (``none``) and ``precision`` ``uint8``. For
   a distance to the held-out images it is that of as many training images; for anything else, of the held-out images.
 
-The metrics of speed and memory are ``step_time`` and ``first_step_time`` (s), ``images_per_second`` and
-``sampling_throughput`` (images/s), ``peak_device_memory`` and ``peak_host_memory`` (bytes). Any other name is an image
-quality metric and is described in :mod:`cxrbench.quality`.
+The metrics of speed and memory are those of ``UNITS``. Any other name is an image quality metric and is described in
+:mod:`cxrbench.quality`.
 """
 
 from __future__ import annotations
@@ -27,15 +26,29 @@ from cxrbench.report.first_steps import FirstSteps
 OURS = "ours"
 HELD_OUT = "held-out"
 REAL = "real"
-SPEED = ("step_time", "first_step_time", "images_per_second", "sampling_throughput")
-MEMORY = ("peak_device_memory", "peak_host_memory")
+SPEED = ("step_time", "images_per_second", "sampling_throughput", "input_throughput")
+START = ("import_time", "build_time", "first_step_time", "first_sample_time")
+MEMORY = ("peak_device_memory", "driver_memory", "peak_host_memory", "memory_growth")
+LIMIT = ("convolution_rate", "gemm_rate", "copy_rate", "limit_share")
 UNITS = {
     "step_time": "s",
-    "first_step_time": "s",
     "images_per_second": "images/s",
     "sampling_throughput": "images/s",
-    "peak_device_memory": "bytes",
+    "input_throughput": "images/s",  # of the input pipeline alone
+    "import_time": "s",
+    "build_time": "s",
+    "first_step_time": "s",  # with an empty compile cache
+    "first_sample_time": "s",
+    "step_time_ratio": "ratio",  # ours over this variant, in the same run
+    "energy": "J/1000 images",
+    "peak_device_memory": "bytes",  # as the engine's allocator counts it
+    "driver_memory": "bytes",  # of the device, as the driver counts it for the process
     "peak_host_memory": "bytes",
+    "memory_growth": "bytes/1000 steps",  # of host memory; may be zero or less
+    "convolution_rate": "FLOP/s",  # the best that was measured on this backend
+    "gemm_rate": "FLOP/s",
+    "copy_rate": "bytes/s",
+    "limit_share": "share",  # of what the machine's best rates, of all backends, would allow
 }
 
 Backend = Literal["jax", "torch", "tensorflow"]
@@ -58,7 +71,8 @@ class Schema(BaseModel):
 class Record(Schema):
     """One figure; ``ci_low`` and ``ci_high`` are the ends of its 95 % interval, null where there is none.
 
-    ``batch_size`` of a quality figure is that of training. ``n`` is the number of timed blocks, or of images per set.
+    ``batch_size`` of a quality figure is that of training. ``n`` is the number of processes, or of images per set.
+    ``values`` holds one value per process, in the order of the repeats, where there was more than one.
     """
 
     backend: Backend | Literal["real"]
@@ -73,6 +87,7 @@ class Record(Schema):
     ci_low: Finite | None = None
     ci_high: Finite | None = None
     n: Annotated[int, Field(ge=1)]
+    values: list[Finite] = []
 
     @model_validator(mode="after")
     def consistent(self) -> Record:
@@ -82,7 +97,7 @@ class Record(Schema):
             raise ValueError(f"ci_low {self.ci_low} is above ci_high {self.ci_high}")
         if self.metric in UNITS and self.unit != UNITS[self.metric]:
             raise ValueError(f"{self.metric} is in {UNITS[self.metric]}, not in {self.unit}")
-        if self.metric in UNITS and self.value <= 0:
+        if self.metric in UNITS and self.metric != "memory_growth" and self.value <= 0:
             raise ValueError(f"{self.metric} is {self.value}, but a measured one is above 0")
         return self
 
@@ -95,8 +110,8 @@ class NotMeasured(Schema):
     reason: Name
 
 
-class Run(Schema):
-    """How one backend was trained, as a report keeps it."""
+class Origin(Schema):
+    """Where and with what a stage ran."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -105,6 +120,11 @@ class Run(Schema):
     versions: dict[str, Text]
     machine: dict[str, Any]
     environment: dict[str, Any]
+
+
+class Run(Origin):
+    """How one backend was trained, as a report keeps it."""
+
     device: Name
     precision: Name
     seeds: dict[str, int]
@@ -144,18 +164,32 @@ class Engine(Schema):
     threads: Text = None
 
 
-class Timing(Schema):
+class Timing(Origin):
     """Where and how one backend was timed, as a report keeps it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
     training_fingerprint: Name
-    commit: Text = None
-    clean: bool | None = None
-    versions: dict[str, Text]
-    machine: dict[str, Any]
-    environment: dict[str, Any]
     engine: Engine
+
+
+class Process(Schema):
+    """One process of a benchmark: its timed blocks, and what disturbed them.
+
+    ``step_times`` holds the seconds per step of each block of ``block_steps`` steps.
+    """
+
+    backend: Backend
+    variant: Name
+    precision: Name
+    image_size: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    repeat: Annotated[int, Field(ge=0)]
+    place: Annotated[int, Field(ge=0)]  # in the order of all processes
+    compiled: Name
+    warmup_steps: Annotated[int, Field(ge=0)]
+    warm: bool  # whether the step time was stable before the clock started
+    block_steps: Annotated[int, Field(ge=1)]
+    step_times: list[Finite]
+    concerns: list[str]
 
 
 class Benchmark(Timing):
@@ -165,20 +199,8 @@ class Benchmark(Timing):
 
     config: dict[str, Any]
     records: list[Record]
-    not_measured: list[NotMeasured] = []
-    pytest_benchmark: dict[str, Any] = {}
-
-
-class Origin(Schema):
-    """Where and with what a stage without an engine ran."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    commit: Text = None
-    clean: bool | None = None
-    versions: dict[str, Text]
-    machine: dict[str, Any]
-    environment: dict[str, Any]
+    not_measured: list[NotMeasured]
+    processes: list[Process]
 
 
 class Histograms(Schema):
@@ -234,6 +256,7 @@ class Results(Schema):
     manifest: Manifest
     records: list[Record]
     not_measured: list[NotMeasured]
+    processes: list[Process] = []  # of the benchmark: the raw values
     parity: Parity | None = None  # of a small twin; its curves are rounded, those of parity.json are not
     first_steps: FirstSteps | None = None  # of the trainings of this report
 

@@ -9,7 +9,7 @@ from typing import Any
 from cxrbench.measure.machine import PACKAGES, canonical
 from cxrbench.quality.registry import METRICS
 from cxrbench.report.headline import is_quality
-from cxrbench.report.results import MEMORY, REAL, SPEED, Record, Results, Timing
+from cxrbench.report.results import REAL, Record, Results, Timing
 from cxrbench.report.wording import (
     BACKENDS,
     backend_and_variant,
@@ -20,7 +20,6 @@ from cxrbench.report.wording import (
     metric_label,
     number,
     quantity,
-    setting,
 )
 
 NOTHING = "–"
@@ -43,16 +42,6 @@ class Table:
     rows: list[list[Cell]]
 
 
-def speed(results: Results) -> Table:
-    """One row per backend, variant and setting: step time, first step, images/s, sampling throughput."""
-    return _performance(results, SPEED)
-
-
-def memory(results: Results) -> Table:
-    """One row per backend, variant and setting: peak device and host memory."""
-    return _performance(results, MEMORY)
-
-
 def quality(results: Results) -> Table:
     """One row per metric; first the figure of real images at the same N, then one column per backend."""
     records = [record for record in results.records if is_quality(record.metric)]
@@ -62,8 +51,8 @@ def quality(results: Results) -> Table:
     rows = []
     for name in names:
         own = [record for record in records if record.metric == name]
-        real = _value(record for record in own if record.backend == REAL)
-        made = [_value(one for one in own if (one.backend, one.variant) == maker) for maker in makers]
+        real = figure(record for record in own if record.backend == REAL)
+        made = [figure(one for one in own if (one.backend, one.variant) == maker) for maker in makers]
         rows.append([_metric_head(name, own[0]), real, *made])
     heads = [_head(records, maker) for maker in makers]
     return Table([Cell("Metric"), Cell(BACKENDS[REAL], "same N", REAL), *heads], rows)
@@ -137,21 +126,8 @@ def gaps(results: Results) -> list[Cell]:
     ]
 
 
-def _performance(results: Results, metrics: tuple[str, ...]) -> Table:
-    records = [record for record in results.records if record.metric in metrics]
-    measured = [metric for metric in metrics if any(record.metric == metric for record in records)]
-    settings = {setting(record) for record in records}
-    columns = [Cell("Backend")] + [Cell(metric_label(metric)) for metric in measured]
-    rows = []
-    for who in dict.fromkeys((record.backend, record.variant, setting(record)) for record in records):
-        own = [record for record in records if (record.backend, record.variant, setting(record)) == who]
-        small = who[2] if len(settings) > 1 else ""
-        head = Cell(backend_and_variant(own[0]), small, own[0].backend)
-        rows.append([head] + [_value(record for record in own if record.metric == metric) for metric in measured])
-    return Table(columns, rows)
-
-
-def _value(records: Iterable[Record]) -> Cell:
+def figure(records: Iterable[Record]) -> Cell:
+    """The first of these figures, which should be one, with its interval."""
     record = next(iter(records), None)
     if record is None:
         return Cell(NOTHING)

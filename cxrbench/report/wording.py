@@ -6,18 +6,30 @@ from typing import Any
 
 import cxrbench.quality  # noqa: F401  (registers the metrics)
 from cxrbench.quality.registry import METRICS
-from cxrbench.report.results import OURS, Record
+from cxrbench.report.results import OURS, Process, Record
 
 BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "real": "Real images"}
 # Okabe and Ito's palette, told apart by colour-blind readers and on white; the same everywhere in a report.
 COLOURS = {"jax": "#0072B2", "torch": "#D55E00", "tensorflow": "#009E73", "real": "#5F6B7A"}
 LABELS = {
     "step_time": "Time per training step",
-    "first_step_time": "First step, compiling included",
+    "step_time_ratio": "Ours over this",
+    "limit_share": "Share of the limit",
     "images_per_second": "Training throughput",
     "sampling_throughput": "Sampling throughput",
+    "input_throughput": "Input pipeline",
+    "import_time": "Import",
+    "build_time": "Build",
+    "first_step_time": "First step, compiling included",
+    "first_sample_time": "First sample",
+    "energy": "Energy",
     "peak_device_memory": "Peak device memory",
+    "driver_memory": "Device memory, by the driver",
     "peak_host_memory": "Peak host memory",
+    "memory_growth": "Growth of host memory",
+    "convolution_rate": "Convolution",
+    "gemm_rate": "Matrix product",
+    "copy_rate": "Copy",
     "parity": "Parity",
 }
 
@@ -48,17 +60,26 @@ def quantity(value: float, unit: str, like: float | None = None) -> str:
 
 
 def scale(unit: str, value: float) -> tuple[float, str]:
-    """The factor and the unit in which a value reads best: seconds below 1 in ms, bytes in MiB or GiB."""
+    """The factor and the unit in which a value reads best: seconds below 1 in ms, bytes in KiB, MiB or GiB."""
     if unit == "s" and value < 1:
         return 1e3, "ms"
-    if unit == "bytes":
-        return (2.0**-30, "GiB") if value >= 2**30 else (2.0**-20, "MiB")
+    if unit == "share":
+        return 1e2, "%"
+    if unit == "ratio":
+        return 1.0, ""
+    counted, slash, per = unit.partition("/")
+    if counted == "bytes":
+        power, prefix = (30, "Gi") if abs(value) >= 2**30 else (20, "Mi") if abs(value) >= 2**20 else (10, "Ki")
+        return 2.0**-power, f"{prefix}B{slash}{per}"
+    if counted in ("FLOP", "FLOPs"):
+        power, prefix = (12, "T") if value >= 1e12 else (9, "G") if value >= 1e9 else (6, "M")
+        return 10.0**-power, f"{prefix}{unit}"
     return 1.0, unit
 
 
 def interval(record: Record) -> str:
-    """``61.0 to 63.4`` in the unit of the value, or nothing."""
-    if record.ci_low is None or record.ci_high is None:
+    """``61.0 to 63.4`` in the unit of the value; nothing where there is none, or it has no width, as of one value."""
+    if record.ci_low is None or record.ci_high is None or record.ci_low == record.ci_high:
         return ""
     factor, _ = scale(record.unit, record.value)
     return f"{number(record.ci_low * factor)} to {number(record.ci_high * factor)}"
@@ -71,15 +92,20 @@ def metric_label(metric: str) -> str:
     return METRICS[metric].label if metric in METRICS else metric
 
 
-def backend_and_variant(record: Record) -> str:
-    """``JAX`` for the shared step, ``JAX (native)`` for any other variant."""
+def backend_and_variant(record: Record | Process) -> str:
+    """``JAX`` for the shared step, ``JAX (native-jit)`` for any other variant."""
     return BACKENDS[record.backend] + ("" if record.variant == OURS else f" ({record.variant})")
 
 
 def setting(record: Record) -> str:
     """``cpu, float32, 64x64 images, batch 32``: only figures of one setting may be ranked."""
+    return ", ".join(setting_parts(record))
+
+
+def setting_parts(record: Record) -> tuple[str, str, str, str]:
+    """Device, precision, image size and batch size, each in words."""
     size = record.image_size
-    return f"{record.device}, {record.precision}, {size}x{size} images, batch {record.batch_size}"
+    return record.device, record.precision, f"{size}x{size} images", f"batch {record.batch_size}"
 
 
 def machine(facts: dict[str, Any], device: str) -> str:

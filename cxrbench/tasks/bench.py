@@ -1,103 +1,133 @@
-"""Benchmark one backend: run the pytest-benchmark files in a fresh process and turn their JSON into records."""
+"""Benchmark: every variant of every backend in fresh processes, in rotated order, and what came of them."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from cxrbench.config import Config
-from cxrbench.errors import RunError
-from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
-from cxrbench.measure import machine
-from cxrbench.measure.statistics import median_interval
+from pydantic import ValidationError
+from tqdm import tqdm
 
-Interval = tuple[float | None, float | None]
+from cxrbench.config import Config, fingerprint
+from cxrbench.errors import ConfigError, RunError
+from cxrbench.folders import RUNS, BenchFolder, bench_folder, run_folder, write_json
+from cxrbench.measure import machine, state
+from cxrbench.tasks.bench_raw import Raw
+from cxrbench.tasks.bench_records import summarise
+from cxrbench.tasks.environments import Environment, find_environments
+from cxrbench.tasks.rotation import FILES, SPEED, Process, rotation, settings
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "tests" / "benchmarks"
-NO_DEVICE_MEMORY = "the engine runs on the CPU, where there is no device memory; see peak_host_memory"
+LAST_LINES = 12  # of a failed process, that are shown
 
 
-def bench_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
-    """Write ``bench.json``: the records, what was not measured and why, and pytest-benchmark's raw JSON.
+def bench_task(config: Config, backends: list[str], runs: Path = RUNS) -> None:
+    """Write ``bench.json`` of each backend: the records, what was not measured and why, and every timed block.
 
-    The compile cache is emptied first, so that the first step is a cold one.
+    A benchmark that was stopped goes on with the processes that it had left.
 
     Raises:
-        RunError: the benchmark files are not there, or one of them failed.
+        ConfigError: a point of the sweep does not fit the experiment.
+        RunError: the benchmark files or an engine's environment are not there, or a process failed; what the others
+            measured is written.
     """
     if not BENCHMARKS.is_dir():
         raise RunError(f"{BENCHMARKS}: the benchmark files are missing; run from a clone of the repository")
-    run = run_folder(config, backend, runs)
-    shutil.rmtree(run.compile_cache, ignore_errors=True)
-    run.benchmark.unlink(missing_ok=True)  # a failed benchmark must not leave an older one to be reported
-    run.path.mkdir(parents=True, exist_ok=True)
-    experiment, raw_file = run.path / "bench-experiment.json", run.path / "bench-raw.json"
-    experiment.write_text(config.model_dump_json(), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", str(BENCHMARKS), "-q", "-s", "-p", "no:cacheprovider"]
-    command += [f"--experiment={experiment}", f"--compile-cache={run.compile_cache}", f"--benchmark-json={raw_file}"]
-    print(f"bench {backend}: the first step compiles, which takes up to a minute", flush=True)
-    if subprocess.run(command, check=False).returncode:
-        raise RunError(f"bench {backend}: {' '.join(command)} failed; its output is above")
-    raw = json.loads(raw_file.read_text(encoding="utf-8"))
-    raw.pop("machine_info", None)  # host name and user: run.json says what counts
-    measured = {entry["name"]: entry for entry in raw["benchmarks"]}
-    records, missing = _records(config, backend, measured)
-    write_json(
-        run.benchmark,
-        {
-            "training_fingerprint": config.training_fingerprint,
-            "config": config.model_dump(mode="json"),
-            **machine.origin(),
-            "engine": measured["test_step"]["extra_info"]["engine"],
-            "records": records,
-            "not_measured": missing,
-            "pytest_benchmark": raw,
-        },
-    )
-    experiment.unlink()
-    raw_file.unlink()
-    return run
+    environments = find_environments(backends)
+    try:
+        points, plan = settings(config), rotation(config, backends)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{config.name}: bench.sweep: {problem}") from None
+    folder = bench_folder(config, runs)
+    _start(folder, config, plan, environments)
+    with tqdm(plan, unit="process", dynamic_ncols=True) as bar:
+        for process in bar:
+            bar.set_description(f"bench {process.backend} {process.variant}, {process.kind}")
+            if not folder.raw(process.name).exists():
+                _measure(folder, process, points[process.setting], environments[process.backend])
+    raws = [Raw(process, points[process.setting], _read(folder, process)) for process in plan]
+    for backend in backends:
+        write_json(
+            run_folder(config, backend, runs).benchmark, _benchmark(config, backend, environments[backend], raws)
+        )
+    folder.unfinished.unlink()
+    failed = [raw.process for raw in raws if raw.failed]
+    if failed:
+        logs = ", ".join(str(folder.log(process.name)) for process in failed)
+        raise RunError(f"{len(failed)} of {len(plan)} processes failed, the others are written; see {logs}")
 
 
-def _records(
-    config: Config, backend: str, measured: dict[str, Any]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    step, first, sampling = measured["test_step"], measured["test_first_step"], measured["test_sampling"]
-    common = {
-        "backend": backend,
-        "variant": "ours",
-        "device": step["extra_info"]["device"],
-        "precision": config.compute.precision,
-        "image_size": config.data.image_size,
-        "batch_size": config.train.batch_size,
+def _benchmark(config: Config, backend: str, environment: Environment, raws: list[Raw]) -> dict[str, Any]:
+    ours = [raw for raw in raws if (raw.process.kind, raw.process.backend) == (SPEED, backend) and not raw.failed]
+    if not ours:
+        raise RunError(f"{backend}: every process that times it failed; their logs are beside the others'")
+    return {
+        "training_fingerprint": config.training_fingerprint,
+        "config": config.model_dump(mode="json"),
+        **machine.source_state(),
+        "versions": environment.versions,
+        "machine": environment.machine,
+        "environment": environment.flags,
+        "engine": ours[0].extra("test_step")["engine"],
+        **summarise(backend, raws),
     }
-    records: list[dict[str, Any]] = []
-
-    def add(metric: str, unit: str, value: float, interval: Interval = (None, None), n: int = 1) -> None:
-        bounds = {"ci_low": interval[0], "ci_high": interval[1], "n": n}
-        records.append({**common, "metric": metric, "unit": unit, "value": value, **bounds})
-
-    times = _per_unit(step, "steps")
-    median, low, high = median_interval(times)
-    add("step_time", "s", median, (low, high), len(times))
-    batch = config.train.batch_size
-    add("images_per_second", "images/s", batch / median, (batch / high, batch / low), len(times))
-    add("first_step_time", "s", first["stats"]["data"][0])
-    times = _per_unit(sampling, "images")
-    median, low, high = median_interval(times)
-    add("sampling_throughput", "images/s", 1 / median, (1 / high, 1 / low), len(times))
-    add("peak_host_memory", "bytes", step["extra_info"]["peak_host_memory"])
-    peak = step["extra_info"]["peak_device_memory"]
-    if peak is None:
-        return records, [{"backend": backend, "metric": "peak_device_memory", "reason": NO_DEVICE_MEMORY}]
-    add("peak_device_memory", "bytes", peak)
-    return records, []
 
 
-def _per_unit(entry: dict[str, Any], unit: str) -> list[float]:
-    """Seconds per step or per image, one value per timed block."""
-    return [seconds / entry["extra_info"][unit] for seconds in entry["stats"]["data"]]
+def _start(folder: BenchFolder, config: Config, plan: list[Process], environments: dict[str, Environment]) -> None:
+    """Go on with a benchmark of the same settings, code and packages that was stopped, or begin anew."""
+    versions = {backend: one.versions for backend, one in environments.items()}
+    measured = [config.model_dump(mode="json"), [process.name for process in plan], versions, machine.source_state()]
+    key = {"key": fingerprint(measured)}
+    try:
+        stopped = json.loads(folder.unfinished.read_text(encoding="utf-8")) == key
+    except (OSError, ValueError):
+        stopped = False
+    if not stopped:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        write_json(folder.unfinished, key)
+
+
+def _measure(folder: BenchFolder, process: Process, config: Config, environment: Environment) -> None:
+    """Run one process; its compile cache is empty, so that its first step is a cold one."""
+    with tempfile.TemporaryDirectory() as scratch:
+        experiment, written = Path(scratch) / "experiment.json", Path(scratch) / "raw.json"
+        experiment.write_text(config.model_dump_json(), encoding="utf-8")
+        files = [str(BENCHMARKS / name) for name in FILES[process.kind]]
+        command = [environment.python, "-m", "pytest", *files, "-q", "-p", "no:cacheprovider"]
+        command += [f"--experiment={experiment}", f"--variant={process.variant}"]
+        command += [f"--compile-cache={scratch}/cache", f"--benchmark-json={written}"]
+        before = state.snapshot()
+        with folder.log(process.name).open("w", encoding="utf-8") as log:
+            status = subprocess.run(
+                command,
+                env=os.environ | {"KERAS_BACKEND": process.backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        around = {"before": before, "after": state.snapshot()}
+        if status:
+            content = {"failed": _last_lines(folder.log(process.name))}
+            tqdm.write(f"{process.name} failed:\n{content['failed']}")
+        else:
+            content = json.loads(written.read_text(encoding="utf-8"))
+            content.pop("machine_info")  # host name and user; what counts is in bench.json
+        write_json(folder.raw(process.name), {**content, **around})
+
+
+def _read(folder: BenchFolder, process: Process) -> dict[str, Any]:
+    file = folder.raw(process.name)
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file}: damaged ({error}); delete it and run bench again") from None
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:])

@@ -29,6 +29,7 @@ from cxrbench.report.instructions import FROM_FILES, as_toml, flat
 from cxrbench.report.results import REAL, Manifest, Results, Run, Timing, read
 from cxrbench.report.verdicts import Verdict
 from cxrbench.report.wording import BACKENDS, listing
+from cxrbench.tasks.bench import bench_task
 from cxrbench.tasks.environments import Environment, find_environments
 from cxrbench.tasks.evaluate import evaluate_task
 from cxrbench.tasks.prepare import prepare_task
@@ -167,6 +168,9 @@ def _run_stages(
     old: Results, config: Config, experiment: Path, environments: dict[str, Environment], data_dir: Path | None
 ) -> None:
     """Every stage before the report: those without an engine here, each of the others in a process of its own."""
+    if old.manifest.benchmarks:
+        print("reproduce: bench", flush=True)
+        bench_task(config, [*old.manifest.benchmarks])
     dataset = None
     if old.manifest.runs:
         print("reproduce: prepare", flush=True)
@@ -185,11 +189,8 @@ def _run_stages(
 
 
 def _stages(old: Results, dataset: Path | None) -> list[Stage]:
-    """The stages that the report has results of, in their order.
-
-    Benchmarks come before training, which leaves a full compile cache.
-    """
-    stages = [Stage(("bench",), backend) for backend in old.manifest.benchmarks]
+    """The stages with an engine that the report has results of, in their order."""
+    stages = []
     if old.parity:
         chosen = ("--backends", *old.parity.witnesses)
         for part in ("record", "exchange"):

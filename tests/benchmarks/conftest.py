@@ -1,63 +1,58 @@
-"""What the benchmarks of one backend share: the experiment, and its compiled step in this process."""
+"""What the benchmark files of one process share: experiment, engine and variant, made when they are first asked for."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
-import numpy as np
 import pytest
 
 from cxrbench.config import Config
 from cxrbench.configfile import load_config
-from cxrbench.gan.dcgan import DCGAN, build_sampler
-from cxrbench.gan.randomness import Purpose
-from cxrbench.gan.step import build_step
-from cxrbench.tasks.engine import start_backend
-
-RESIDENT_BATCHES = 4  # on the host, as the input pipeline delivers them; its own speed is not measured here
+from cxrbench.variants import OURS, Variant, build_variant
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--experiment", type=Path, help="a resolved configuration in JSON; the smoke one without it")
     parser.addoption("--compile-cache", type=Path, help="where slow compilers keep their work; an empty folder")
+    parser.addoption("--variant", default=OURS, help="which way of running the step; ours without it")
 
 
 class Bench:
-    """The compiled training step and sampler of one backend, driven in blocks that end in a synchronisation."""
+    """One variant on the backend in KERAS_BACKEND; each part is made when it is first asked for, so it can be timed."""
 
-    def __init__(self, config: Config, cache: Path):
-        self.config = config
-        self.engine = start_backend(config, cache)
-        gan = DCGAN(config, self.engine.upsampling)
-        batch, size = config.train.batch_size, config.data.image_size
-        self.step = self.engine.compile(build_step(gan, config, self.engine), gan.state, config.bench.assumed_steps)
-        sampler = build_sampler(gan, config, batch, config.sample.seed, Purpose.SAMPLES)
-        self.sampler = self.engine.compile(sampler, gan.generator.variables, config.sample.count // batch)
-        shape = (RESIDENT_BATCHES, batch, size, size, 1)
-        self.images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        self.done = 0
+    def __init__(self, config: Config, name: str, cache: Path):
+        self.config, self.name, self.cache = config, name, cache
 
-    def train(self, steps: int) -> Any:
-        """Train ``steps`` steps and wait for the last; returns its metrics."""
-        for _ in range(steps):
-            images = self.engine.to_device(self.images[self.done % RESIDENT_BATCHES])
-            metrics = self.step(images, self.engine.to_device(np.int32(self.done)))
-            self.done += 1
-        self.engine.synchronize(metrics)
-        return metrics
+    @cached_property
+    def engine(self) -> ModuleType:
+        from cxrbench.tasks.engine import start_backend
 
-    def sample(self, batches: int) -> Any:
-        """Draw ``batches`` batches and wait for the last; returns it."""
-        for number in range(batches):
-            images = self.sampler(self.engine.to_device(np.int32(number)))
-        self.engine.synchronize(images)
-        return images
+        return start_backend(self.config, self.cache)
+
+    @cached_property
+    def variant(self) -> Variant:
+        return build_variant(self.name, self.config, self.engine)
+
+
+def experiment(options: pytest.Config) -> Config:
+    """The configuration that the options name."""
+    file = options.getoption("--experiment")
+    return Config.model_validate_json(file.read_text(encoding="utf-8")) if file else load_config("smoke")
 
 
 @pytest.fixture(scope="session")
-def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    file = request.config.getoption("--experiment")
-    config = Config.model_validate_json(file.read_text(encoding="utf-8")) if file else load_config("smoke")
+def config(request: pytest.FixtureRequest) -> Config:
+    return experiment(request.config)
+
+
+@pytest.fixture(scope="session")
+def bench(config: Config, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     cache = request.config.getoption("--compile-cache") or tmp_path_factory.mktemp("compile-cache")
-    return Bench(config, cache)
+    return Bench(config, request.config.getoption("--variant"), cache)
+
+
+@pytest.fixture(scope="session")
+def engine(bench: Bench) -> ModuleType:
+    return bench.engine

@@ -1,41 +1,83 @@
-"""Step time, first-step time and sampling throughput of the backend in KERAS_BACKEND. The order counts: cold first."""
+"""From import to steady state, in one fresh process. The order counts: what comes first finds nothing warm."""
 
 from __future__ import annotations
 
-import numpy as np
-from keras import ops
+import time
 
-from cxrbench.gan.step import METRICS
-from cxrbench.measure.memory import peak_host_memory
+import numpy as np
+import pytest
+
+from cxrbench.measure.blocks import block, calibrate, warm_up
+from cxrbench.measure.energy import EnergyMeter
+from cxrbench.variants import OURS
+
+WINDOW = 6  # steps that are compared with as many before: few enough for steps of more than a second
+
+
+def test_import(benchmark, bench):
+    """Importing Keras and its engine, and choosing device and precision."""
+    benchmark.pedantic(lambda: bench.engine, rounds=1, iterations=1)
+
+
+def test_build(benchmark, bench):
+    """Making networks, optimizers and initial weights."""
+    assert bench.engine
+    benchmark.pedantic(lambda: bench.variant, rounds=1, iterations=1)
 
 
 def test_first_step(benchmark, bench):
     """Tracing, compiling and running one step, from nothing compiled."""
-    metrics = benchmark.pedantic(bench.train, args=(1,), rounds=1, iterations=1)
-    assert np.all(np.isfinite(ops.convert_to_numpy(metrics)))
+    benchmark.pedantic(block, args=(bench.variant, 1), rounds=1, iterations=1)
+    assert np.all(np.isfinite(bench.variant.metrics()[:2]))
 
 
 def test_step(benchmark, bench):
-    """Blocks of steps, one synchronisation each; memory is read when they are done."""
-    settings = bench.config.bench
-    bench.train(settings.warmup_steps)
-    metrics = benchmark.pedantic(bench.train, args=(settings.steps_per_round,), rounds=settings.rounds, iterations=1)
+    """Blocks of steps, one synchronisation each, once the step time is stable."""
+    settings, variant = bench.config.bench, bench.variant
+    warm = warm_up(variant, time.perf_counter, most_seconds=settings.warmup_seconds, window=WINDOW)
+    steps = calibrate(variant, time.perf_counter, least_seconds=settings.block_seconds)
+    with EnergyMeter() as meter:
+        benchmark.pedantic(block, args=(variant, steps), rounds=settings.blocks, iterations=1)
     benchmark.extra_info |= {
-        "steps": settings.steps_per_round,
-        "device": bench.engine.device(),
-        "engine": bench.engine.describe(settings.assumed_steps),
-        "peak_host_memory": peak_host_memory(),
-        "peak_device_memory": bench.engine.memory(),
+        "steps": steps,
+        "warmup_steps": warm.steps,
+        "warm": warm.stable,
+        "joules": meter.energy.joules,
+        "no_energy": meter.energy.reason,
+        "engine": bench.engine.describe(settings.assumed_steps) | {"compiled": variant.describe()},
     }
-    assert ops.convert_to_numpy(metrics).shape == (len(METRICS),)
-    assert np.all(np.isfinite(ops.convert_to_numpy(metrics)))
+    assert np.all(np.isfinite(variant.metrics()[:2]))
+
+
+def test_first_sample(benchmark, bench):
+    """The first batch of generated images, compiled for it."""
+    if bench.name != OURS:
+        pytest.skip("the variants differ in training; all of them sample with the generator of ours")
+    assert bench.variant
+    images = benchmark.pedantic(bench.variant.sample, args=(1,), rounds=1, iterations=1)
+    size = bench.config.data.image_size
+    assert images.shape == (bench.config.train.batch_size, size, size, 1)
 
 
 def test_sampling(benchmark, bench):
-    """Blocks of generated batches, compiled beforehand."""
-    settings, batch = bench.config.bench, bench.config.train.batch_size
-    bench.sample(1)
-    images = benchmark.pedantic(bench.sample, args=(settings.steps_per_round,), rounds=settings.rounds, iterations=1)
-    benchmark.extra_info["images"] = settings.steps_per_round * batch
-    size = bench.config.data.image_size
-    assert ops.convert_to_numpy(images).shape == (batch, size, size, 1)
+    """Blocks of generated batches."""
+    if bench.name != OURS:
+        pytest.skip("the variants differ in training; all of them sample with the generator of ours")
+    settings, sampler = bench.config.bench, Sampler(bench.variant)
+    sampler.run(1)
+    batches = calibrate(sampler, time.perf_counter, least_seconds=settings.block_seconds / 4)
+    benchmark.pedantic(block, args=(sampler, batches), rounds=settings.blocks, iterations=1)
+    benchmark.extra_info["images"] = batches * bench.config.train.batch_size
+
+
+class Sampler:
+    """The sampler of a variant, driven in blocks as a training is."""
+
+    def __init__(self, variant):
+        self.variant = variant
+
+    def run(self, batches: int) -> None:
+        self.variant.sample(batches)
+
+    def wait(self) -> None:
+        """Nothing is left to wait for: the images are on the host."""

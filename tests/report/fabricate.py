@@ -17,24 +17,12 @@ from cxrbench.parity.twin import twin, twin_fingerprint
 from cxrbench.pictures import grid, save_png
 from cxrbench.tasks.evaluate import evaluate_task
 from tests.quality.phantoms import chests
+from tests.report.fabricate_bench import BACKENDS, COMMIT, COMPILED, MACHINE, bench_json
+from tests.report.fabricate_bench import STEP_TIME as STEP_TIME
+from tests.report.fabricate_bench import record as record
+from tests.report.fabricate_bench import timing as timing
 
-BACKENDS = ["jax", "torch", "tensorflow"]
-STEP_TIME = {"jax": (0.0621, 0.0610, 0.0634), "torch": (0.1107, 0.1080, 0.1150), "tensorflow": (0.1240, 0.1225, 0.1262)}
-MEMORY = {"jax": 1.4e9, "torch": 1.9e9, "tensorflow": 1.7e9}
 DATA = "00112233aabbccdd"
-
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-MACHINE = {
-    "cpu": "Imaginary CPU 3000",
-    "cores": 2,
-    "memory_bytes": 8 * 2**30,
-    "gpu": None,
-    "driver": None,
-    "os": "Linux 6.1",
-    "python": "3.11.9",
-}
-COMPILED = {"jax": "XLA, one program per step", "torch": "one graph by make_fx", "tensorflow": "tf.function, one graph"}
 
 
 def small_config(**changes: str) -> Config:
@@ -70,60 +58,6 @@ def run_json(config: Config, backend: str, **changes: Any) -> dict[str, Any]:
         "status": "finished",
         "started": "2026-01-02T03:04:05+00:00",
         "dataset": "datasets/phantom",
-    } | changes
-
-
-def record(config: Config, backend: str, metric: str, value: float, **changes: Any) -> dict[str, Any]:
-    """One benchmark record."""
-    units = {"time": "s", "second": "images/s", "throughput": "images/s", "memory": "bytes"}
-    return {
-        "backend": backend,
-        "variant": "ours",
-        "device": "cpu",
-        "precision": "float32",
-        "image_size": config.data.image_size,
-        "batch_size": config.train.batch_size,
-        "metric": metric,
-        "unit": units[metric.rpartition("_")[2]],
-        "value": value,
-        "ci_low": None,
-        "ci_high": None,
-        "n": 10,
-    } | changes
-
-
-def bench_json(config: Config, backend: str) -> dict[str, Any]:
-    """What the benchmark writes: every metric of the shared step, and one native step."""
-    value, low, high = STEP_TIME[backend]
-    batch = config.train.batch_size
-    records = [
-        record(config, backend, "step_time", value, ci_low=low, ci_high=high),
-        record(config, backend, "first_step_time", 40 * value),
-        record(config, backend, "images_per_second", batch / value, ci_low=batch / high, ci_high=batch / low),
-        record(config, backend, "sampling_throughput", 6 * batch / value),
-        record(config, backend, "peak_host_memory", MEMORY[backend]),
-        record(config, backend, "step_time", 1.3 * value, ci_low=1.3 * low, ci_high=1.3 * high, variant="native"),
-    ]
-    reason = "the CPU has no memory of its own; see peak_host_memory"
-    missing = [{"backend": backend, "metric": "peak_device_memory", "reason": reason}]
-    return timing(config, backend) | {
-        "config": config.model_dump(mode="json"),
-        "records": records,
-        "not_measured": missing,
-        "pytest_benchmark": {"version": "5"},
-    }
-
-
-def timing(config: Config, backend: str, **changes: Any) -> dict[str, Any]:
-    """Where and how the benchmark ran."""
-    return {
-        "training_fingerprint": config.training_fingerprint,
-        "commit": COMMIT,
-        "clean": True,
-        "versions": {"python": "3.11.9", "keras": "3.15.1", backend: "1.2.3"},
-        "machine": MACHINE,
-        "environment": {"KERAS_BACKEND": backend},
-        "engine": {"engine": f"{backend} 1.2.3", "device": "cpu", "compiled": COMPILED[backend]},
     } | changes
 
 

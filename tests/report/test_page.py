@@ -11,6 +11,8 @@ from PIL import Image
 from cxrbench.data.nih import ATTRIBUTION
 from cxrbench.pictures import NOTICE, grid, save_png
 from cxrbench.report.headline import headline
+from cxrbench.report.page import write_report
+from cxrbench.report.results import UNITS, Results
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, COMPILED, STEP_TIME, change
 
@@ -62,7 +64,8 @@ def test_the_report_is_small_and_complete(report):
 @pytest.mark.parametrize("file", ["index.html", "report.md"])
 def test_the_headline_is_what_the_numbers_say(report, results, file):
     text = (report / file).read_text().replace("&#39;", "'")
-    step = {one.backend: one.value for one in results.records if (one.metric, one.variant) == ("step_time", "ours")}
+    own = [one for one in results.records if one.image_size == 32]
+    step = {one.backend: one.value for one in own if (one.metric, one.variant) == ("step_time", "ours")}
     first, second = sorted(step, key=step.get)[:2]
     assert (first, second) == ("jax", "torch")
     assert f"took {step[second] / step[first]:.2f} times as long" in text
@@ -83,9 +86,12 @@ def test_another_result_makes_another_headline(config, runs, tmp_path):
     bench = runs / "smoke" / "tensorflow" / "bench.json"
     content = json.loads(bench.read_text())
     content["records"][0] |= {"value": 0.01, "ci_low": 0.009, "ci_high": 0.011}
+    for process in content["processes"]:
+        if (process["variant"], process["image_size"]) == ("ours", 32):
+            process["step_times"] = [0.01, 0.01, 0.01]
     bench.write_text(json.dumps(content))
     folder = report_task(config, BACKENDS, runs, tmp_path / "reports", "other")
-    assert "<h1>TensorFlow was fastest: JAX" in (folder / "index.html").read_text()
+    assert "<h1>At 32x32 images, batch 16, TensorFlow was fastest: JAX" in (folder / "index.html").read_text()
     assert "TensorFlow was fastest" in (tmp_path / "reports" / "index.md").read_text()
 
 
@@ -147,9 +153,54 @@ def test_the_texts_name_no_folder_of_this_machine(report, made):
 
 
 def test_a_report_of_large_noisy_grids_stays_small(config, runs, tmp_path):
-    """Noise is what PNG compresses worst; 64 images of 256x256 are the largest grid that sampling writes."""
+    """Noise is what PNG compresses worst; 64 images of 256x256 are the largest grid that sampling writes.
+
+    And every variant in two settings is the largest benchmark of our own configurations.
+    """
     for backend in BACKENDS:
         noise = np.random.default_rng(0).normal(128, 30, (64, 256, 256)).clip(0, 255).astype(np.uint8)
         save_png(grid(noise), runs / "smoke" / backend / "samples" / "grid.png")
     folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 3_000_000
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 3_500_000
+
+
+def test_every_process_is_on_the_page_and_its_values_in_the_results(report, results):
+    page = (report / "index.html").read_text()
+    details = page[page.index("<details><summary>110 processes") :].partition("</details>")[0]
+    assert details.count("<tr>") == 1 + 110 and "IQR" in details
+    assert {path.stem for path in report.glob("*.png")} >= {"order", "growth-step_time", "growth-peak_host_memory"}
+    torch = next(one for one in results.processes if (one.backend, one.variant) == ("torch", "native-compile"))
+    assert len(torch.step_times) == 5 and torch.repeat == 0
+    assert "energy" in {gap.metric for gap in results.not_measured} and 'id="energy"' not in page
+
+
+@pytest.mark.parametrize("file", ["index.html", "report.md"])
+def test_ours_against_its_peers_follows_the_answer(report, results, file):
+    said = headline(results)
+    text = (report / file).read_text().replace("&#39;", "'")
+    places = [text.index(sentence) for sentence in (said.answer, *said.further)]
+    assert places == sorted(places) and places[-1] < text.index("Synthetic images.")
+    for section in ("Start", "The limit"):
+        assert f"## {section}\n" in text or f">{section}</h2>" in text
+
+
+def test_a_report_of_an_earlier_version_comes_as_before(results, tmp_path):
+    metrics = ("step_time", "images_per_second", "first_step_time", "peak_host_memory")
+    own = [one for one in results.records if one.variant in ("ours", "held-out") and one.image_size == 32]
+    kept = [one for one in own if one.metric in metrics or one.metric not in UNITS]
+    content = results.model_copy(update={"records": kept, "processes": []}).model_dump(mode="json")
+    del content["processes"]
+    for one in content["records"]:
+        del one["values"]
+        one["n"] = 10
+    write_report(Results.model_validate(content), [], tmp_path)
+    page, text = (" ".join((tmp_path / file).read_text().split()) for file in ("index.html", "report.md"))
+    # The independent errors of both intervals, as worked out by hand: exp(hypot(ln(115 / 110.7), ln(63.4 / 62.1)))
+    assert text.startswith(
+        "# JAX was fastest: PyTorch's training step took 1.78 times as long (95 % interval 1.71 to 1.86). Measured on "
+        "Imaginary CPU 3000, 2 cores, 8 GiB memory, Linux 6.1; cpu, float32, 32x32 images, batch 16."
+    )
+    for shown in (page, text):
+        assert "the median of 10 blocks" in shown and "fresh process" not in shown
+        assert "keras-fit" not in shown and "The limit" not in shown and "Run: nox -s bench" not in shown
+    assert (tmp_path / "images_per_second.png").exists() and not (tmp_path / "order.png").exists()

@@ -1,0 +1,125 @@
+"""Results and curves -> every picture of a page, with what it shows to who cannot see it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cxrbench.pictures import NOTICE
+from cxrbench.report import figures
+from cxrbench.report.gather import Side
+from cxrbench.report.growth_figures import growth
+from cxrbench.report.hero import hero
+from cxrbench.report.parity_figure import parity_figure
+from cxrbench.report.results import Results
+from cxrbench.report.speed_figures import bars, order
+from cxrbench.report.wording import BACKENDS, listing, metric_label
+
+# Each metric that is drawn, with its part of the page.
+BARS = {"step_time": "speed", "peak_device_memory": "memory", "peak_host_memory": "memory"}
+PARITY_CAPTION = (
+    "Above, the losses of all backends, drawn on one another. Below, the largest difference between any two of them in "
+    "any metric, by step, with the bounds (dashed, over the steps they are for) and the machine epsilon of each "
+    "precision (ε)."
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One PNG of the report: its section, its file, what it shows to who cannot see it, and its caption."""
+
+    part: str
+    file: str
+    alt: str
+    caption: str
+    png: bytes
+    backend: str = ""
+
+    @property
+    def embedded(self) -> str:
+        """As a data URI, so that the page loads nothing."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
+def draw_pictures(results: Results, sides: list[Side]) -> list[Picture]:
+    """Everything for which there is something to draw."""
+    grids = {side.backend: figures.read_picture(side.grid) for side in sides if side.grid}
+    return [*_parity(results), *_plots(results, sides, grids), *_samples(results, sides, grids)]
+
+
+def _parity(results: Results) -> Iterator[Picture]:
+    if results.parity:
+        alt = (
+            "Losses of all backends by training step, overlaid, and below them the largest difference of any metric "
+            "between two backends on a logarithmic scale; the table below has the bounds"
+        )
+        png = figures.figure_png(parity_figure(results.parity))
+        yield Picture("parity", "parity.png", alt, PARITY_CAPTION, png)
+
+
+def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
+    yield from _timings(results)
+    curves = {side.backend: side.losses for side in sides if side.losses is not None}
+    for column, title in (("d_loss", "Discriminator loss"), ("g_loss", "Generator loss")):
+        alt = f"{title} by training step on a logarithmic scale, all backends overlaid"
+        yield from _plot("losses", column, figures.loss(curves, column, title), alt)
+    counts = {side.backend: side.evaluation.histograms for side in sides if side.evaluation}
+    for backend, figure in figures.histograms(counts).items():
+        alt = f"Histogram of the gray levels of {BACKENDS[backend]}'s images over that of held-out real images"
+        yield from _plot("histograms", f"histogram-{backend}", figure, alt)
+    shown = listing([BACKENDS[backend] for backend in grids]) or "no backend"
+    alt = f"Bars of the time per training step, and grids of synthetic images drawn by {shown}"
+    yield from _plot("hero", "hero", hero(results, grids), alt)
+
+
+def _timings(results: Results) -> Iterator[Picture]:
+    # Bars of many variants need room, and the rate is the step time told the other way round.
+    rate = {} if results.processes else {"images_per_second": "speed"}
+    for metric, part in (BARS | rate).items():
+        alt = f"{metric_label(metric)} of each backend as bars; the table above has the numbers"
+        yield from _plot(part, metric, bars(results, metric), alt)
+    for metric, part in BARS.items():
+        what = "Time per image" if metric == "step_time" else metric_label(metric)
+        alt = f"{what} by image and batch size on logarithmic scales, a line per backend and variant"
+        yield from _plot(part, f"growth-{metric}", growth(results, metric), alt)
+    alt = (
+        "Step time of every process against the median of its like, in the order in which they ran; a drift of the "
+        "machine would move all of them one way"
+    )
+    yield from _plot("order", "order", order(results), alt)
+
+
+def _plot(part: str, name: str, figure: Figure | None, alt: str) -> Iterator[Picture]:
+    if figure is not None:
+        notice = NOTICE if part == "hero" else ""
+        yield Picture(part, f"{name}.png", alt, "", figures.figure_png(figure, notice))
+
+
+def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
+    for backend, grid in grids.items():
+        name = BACKENDS[backend]
+        alt = f"Grid of synthetic images drawn by the generator trained on {name}"
+        yield Picture(
+            "samples", f"grid-{backend}.png", alt, f"{name}, synthetic", figures.picture_png(grid, NOTICE), backend
+        )
+    reference = next((side.reference for side in sides if side.reference), None)
+    if reference and may_show_real(results):
+        kind = "drawn phantoms" if source(results) == "phantom" else "NIH ChestX-ray14"
+        png = figures.picture_png(figures.read_picture(reference))
+        caption = f"Held-out images of the data set: {kind}"
+        yield Picture("samples", "real.png", f"Grid of held-out images: {kind}", caption, png, "real")
+
+
+def may_show_real(results: Results) -> bool:
+    """Phantoms are ours to show; NIH images with their attribution; a folder's images are nobody's to publish."""
+    return source(results) == "phantom" or (source(results) == "nih" and bool(results.manifest.attribution))
+
+
+def source(results: Results) -> str:
+    """Where the images of an experiment come from: phantom, nih or folder; nothing where it is not known."""
+    return str(results.manifest.config.get("data", {}).get("source", ""))

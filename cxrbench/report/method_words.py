@@ -1,0 +1,50 @@
+"""How the figures of speed were measured, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cxrbench.report.results import Results
+from cxrbench.report.standings import ranking
+from cxrbench.report.wording import listing
+
+VARIANTS = (
+    "A backend's name alone is the shared definition of this project, ours; keras-fit is stock Keras: plain layers, a "
+    "train_step as in the Keras guides, and fit; native is written by hand in the engine, without Keras, in one of its "
+    "modes. While timed, the discriminator's gate never shuts, so that no variant may leave work out of a step."
+)
+LIMIT = (
+    "A step cannot be faster than its arithmetic at the best rates that any backend reached on this machine, nor than "
+    "its least memory traffic at the best rate of copying: the roofline model (Williams, Waterman and Patterson, "
+    "2009). Work and traffic are counted from the shapes of the networks. Where caches spare traffic, a small step may "
+    "come nearer than this says."
+)
+
+
+def timing(results: Results) -> str:
+    """How the time of a step was measured; a report of an earlier version has one process per backend."""
+    if results.processes:
+        return _processes(results)
+    blocks = listing([str(n) for n in sorted({one.n for one in ranking(results)})])
+    return (
+        "A step is timed in blocks, after warm-up, with one synchronisation with the device per block, and no callback "
+        f"inside. Its time is the median{f' of {blocks} blocks' if blocks else ''} with a bootstrap interval; the "
+        "first step, which compiles, is told apart. Intervals cover the spread within one run on one machine, not that "
+        "between machines, days or seeds."
+    )
+
+
+def _processes(results: Results) -> str:
+    keys = ("backend", "variant", "precision", "image_size", "batch_size")
+    counts = Counter(tuple(getattr(one, key) for key in keys) for one in results.processes)
+    fewest, most = min(counts.values()), max(counts.values())
+    number = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return (
+        f"Each time is of {number} fresh process{'es' * (most > 1)} per backend and variant, run in rotated order, so "
+        "that a drift of the machine falls on all alike. Each warms up until its step time is stable, then runs blocks "
+        "of so many steps that the clock and the one synchronisation with the device per block cost nothing, with no "
+        "callback inside. A time is the median over processes of their medians, with a bootstrap interval over "
+        "processes and the blocks within; a ratio is of processes of one repeat, which ran close to each other. Images "
+        "lie in memory; the input pipeline is measured apart, and memory in processes of its own. Intervals cover the "
+        "spread within one run on one machine, not that between machines, days or seeds."
+    )

@@ -1,0 +1,36 @@
+"""Memory of one variant, in a process of its own: its peak, and whether it grows."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from cxrbench.measure.blocks import block
+from cxrbench.measure.memory import peak_host_memory, resident
+from cxrbench.measure.nvidia import driver_memory
+
+READINGS = 40  # at most this many, evenly over the steps
+
+
+def test_memory(benchmark, bench):
+    """Training as in the speed benchmark, looked at between blocks of steps."""
+    variant, seconds = bench.variant, bench.config.bench.memory_seconds
+    block(variant, 1)
+    started = time.perf_counter()
+    block(variant, 1)
+    one_step = time.perf_counter() - started
+    steps = max(1, round(seconds / one_step / READINGS))
+    readings = []
+
+    def look() -> None:
+        block(variant, steps)
+        readings.append(resident())
+
+    benchmark.pedantic(look, rounds=max(3, min(READINGS, round(seconds / one_step / steps))), iterations=1)
+    benchmark.extra_info |= {
+        "steps": [steps * (number + 1) for number in range(len(readings))],
+        "resident": readings,
+        "peak_host_memory": peak_host_memory(),
+        "peak_device_memory": bench.engine.memory(),
+        "driver_memory": driver_memory(os.getpid()),
+    }

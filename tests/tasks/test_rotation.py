@@ -1,0 +1,84 @@
+"""The plan of a benchmark: every contestant equally often, in a rotated order, at every point of the sweep."""
+
+from collections import Counter
+
+import pytest
+from pydantic import ValidationError
+
+from cxrbench.configfile import load_config
+from cxrbench.errors import ConfigError
+from cxrbench.folders import BACKENDS
+from cxrbench.tasks.rotation import LIMIT, MEMORY, SPEED, rotation, settings
+from cxrbench.variants import variants_of
+
+TWO_SIZES = "bench.sweep=[{ image_size = 16, batch_size = 8 }, { image_size = 32, precision = 'tf32' }]"
+
+
+def config(*changes):
+    return load_config("smoke", ["bench.variants=[]", "bench.repeats=3", *changes])
+
+
+def timed(plan, repeat, setting=0):
+    return [
+        (one.backend, one.variant) for one in plan if (one.kind, one.repeat, one.setting) == (SPEED, repeat, setting)
+    ]
+
+
+def test_every_variant_of_every_backend_is_timed_once_per_repeat_and_setting():
+    plan = rotation(config(TWO_SIZES), list(BACKENDS))
+    wanted = Counter((backend, name) for backend in BACKENDS for name in variants_of(backend))
+    assert {"ours", "keras-fit"} < set(variants_of("jax")) and len(wanted) == 11
+    for repeat in range(3):
+        for setting in range(2):
+            assert Counter(timed(plan, repeat, setting)) == wanted
+    assert len({one.name for one in plan}) == len(plan)
+
+
+def test_each_repeat_begins_with_the_next():
+    plan = rotation(config("bench.variants=['ours']"), list(BACKENDS))
+    orders = ["".join(backend[0] for backend, _ in timed(plan, repeat)) for repeat in range(3)]
+    assert orders == ["jtt", "ttj", "tjt"]
+    assert [timed(plan, repeat)[0][0] for repeat in range(3)] == list(BACKENDS)
+
+
+def test_those_of_one_repeat_run_close_to_each_other():
+    plan = [one for one in rotation(config(TWO_SIZES), ["jax", "torch"]) if one.kind == SPEED]
+    places = [(one.repeat, one.setting) for one in plan]
+    assert places == sorted(places)
+
+
+def test_memory_is_measured_in_processes_of_its_own_and_rates_come_first():
+    plan = rotation(config(), list(BACKENDS))
+    kinds = [one.kind for one in plan]
+    assert kinds[:3] == [LIMIT] * 3
+    assert Counter(kinds)[MEMORY] == 11 and LIMIT not in kinds[3:] and SPEED not in kinds[-11:]
+
+
+def test_a_sweep_changes_what_it_names_and_nothing_else():
+    small, large = settings(config(TWO_SIZES))
+    assert (small.data.image_size, small.train.batch_size, small.compute.tf32) == (16, 8, False)
+    assert (large.data.image_size, large.train.batch_size, large.compute.tf32) == (32, 16, True)
+    assert (large.compute.precision, small.compute.precision) == ("float32", "float32")
+    assert small.model == large.model == config().model
+
+
+def test_the_gate_never_shuts_while_it_is_timed():
+    assert config().objective.gate_accuracy < 1.0
+    assert [one.objective.gate_accuracy for one in settings(config())] == [1.0]
+
+
+def test_a_point_that_does_not_fit_is_refused():
+    with pytest.raises(ValidationError, match="image_size: 50 is not model.base_size"):
+        settings(config("bench.sweep=[{ image_size = 50 }]"))
+
+
+def test_the_peers_are_left_out_where_layers_are_bfloat16():
+    plan = rotation(config("bench.sweep=[{ precision = 'bfloat16' }]"), ["torch"])
+    assert {one.variant for one in plan} == {"ours", "keras-fit"}
+
+
+def test_native_stands_for_all_modes_and_another_backends_mode_is_passed_over():
+    assert variants_of("tensorflow", ["ours", "native"]) == ["ours", "native-graph", "native-xla"]
+    assert variants_of("jax", ["native-eager", "native-jit"]) == ["native-jit"]
+    with pytest.raises(ConfigError, match=r"bench.variants: 'theirs' is not one of .*keras-fit"):
+        variants_of("jax", ["theirs"])
