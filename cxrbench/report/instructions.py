@@ -32,6 +32,11 @@ def instructions(config: dict[str, Any], backends: list[str], report: str) -> li
     return lines + _stages(experiment, backends, source, named)
 
 
+def bench_command(config: dict[str, Any], *changes: str) -> str:
+    """What measures speed and memory again, with changed settings such as ``bench.repeats=5``."""
+    return f"nox -s bench -- {_experiment(config)}" + "".join(f" --set {change}" for change in changes)
+
+
 def parity_command(config: dict[str, Any]) -> str:
     """What shows that all backends do the same work with the settings that ran."""
     return f"nox -s parity -- {_experiment(config)}"

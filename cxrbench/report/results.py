@@ -26,10 +26,8 @@ from cxrbench.report.first_steps import FirstSteps
 OURS = "ours"
 HELD_OUT = "held-out"
 REAL = "real"
-SPEED = ("step_time", "images_per_second", "sampling_throughput", "input_throughput")
 START = ("import_time", "build_time", "first_step_time", "first_sample_time")
 MEMORY = ("peak_device_memory", "driver_memory", "peak_host_memory", "memory_growth")
-LIMIT = ("convolution_rate", "gemm_rate", "copy_rate", "limit_share")
 UNITS = {
     "step_time": "s",
     "images_per_second": "images/s",

@@ -20,6 +20,7 @@ from cxrbench.report.wording import (
     metric_label,
     number,
     quantity,
+    size,
 )
 
 NOTHING = "–"
@@ -131,7 +132,7 @@ def figure(records: Iterable[Record]) -> Cell:
     record = next(iter(records), None)
     if record is None:
         return Cell(NOTHING)
-    text = number(record.value) if is_quality(record.metric) else quantity(record.value, record.unit)
+    text = number(record.value) if is_quality(record.metric) else quantity(record.value, record.unit, size(record))
     return Cell(text, interval(record), record.backend)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from cxrbench.measure.statistics import UNSTABLE_SPREAD, spread
 from cxrbench.report.comparison import fewest
-from cxrbench.report.instructions import parity_command, report_command
+from cxrbench.report.instructions import bench_command, report_command
 from cxrbench.report.results import OURS, Process, Record, Results
 from cxrbench.report.standings import Standing, is_of, standings
 from cxrbench.report.wording import backend_and_variant, interval, listing, number, quantity
@@ -147,6 +147,5 @@ def _set(results: Results, key: str) -> float:
 def _again(results: Results, *changes: str) -> str:
     """The commands that measure anew, with changed settings, and write the report."""
     manifest = results.manifest
-    experiment = parity_command(manifest.config).partition(" -- ")[2]
-    changed = "".join(f" --set {change}" for change in changes)
-    return f"Run: nox -s bench -- {experiment}{changed}, then {report_command(manifest.config, manifest.name)}."
+    again = bench_command(manifest.config, *changes)
+    return f"Run: {again}, then {report_command(manifest.config, manifest.name)}."

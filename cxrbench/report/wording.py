@@ -81,8 +81,13 @@ def interval(record: Record) -> str:
     """``61.0 to 63.4`` in the unit of the value; nothing where there is none, or it has no width, as of one value."""
     if record.ci_low is None or record.ci_high is None or record.ci_low == record.ci_high:
         return ""
-    factor, _ = scale(record.unit, record.value)
+    factor, _ = scale(record.unit, size(record))
     return f"{number(record.ci_low * factor)} to {number(record.ci_high * factor)}"
+
+
+def size(record: Record) -> float:
+    """What picks the unit of a figure and its interval: the value, or where it is zero the farther end."""
+    return record.value or max(record.ci_low or 0.0, record.ci_high or 0.0, key=abs)
 
 
 def metric_label(metric: str) -> str:

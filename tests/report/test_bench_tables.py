@@ -4,7 +4,8 @@ import pytest
 
 from cxrbench.measure.work import training_step
 from cxrbench.report import bench_tables, limit_tables
-from cxrbench.report.results import Results
+from cxrbench.report.results import Record, Results
+from cxrbench.report.wording import interval, quantity, size
 from tests.report.fabricate import small_config
 from tests.report.fabricate_bench import BACKENDS, VARIANTS, benchmarked, least_time, record, settings, step_time
 
@@ -110,3 +111,9 @@ def test_without_rates_or_known_settings_there_is_no_limit(results):
     earlier = results.manifest.model_copy(update={"config": {"name": "smoke", "train": {"batch_size": 16}}})
     assert limit_tables.steps(results.model_copy(update={"manifest": earlier})).rows == []
     assert len(limit_tables.rates(results).rows) == 2 * (1 + len(BACKENDS) + 1)
+
+
+def test_a_growth_of_zero_takes_the_unit_of_its_interval():
+    still = Record.model_validate(record(CONFIG, "torch", "memory_growth", 0.0, ci_low=-585_000.0, ci_high=0.0))
+    assert interval(still) == "-571 to 0"
+    assert quantity(still.value, still.unit, size(still)) == "0 KiB/1000 steps"
