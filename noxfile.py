@@ -122,6 +122,12 @@ def bench(session: nox.Session) -> None:
     cxrbench(session, "report", "bench", *session.posargs)
 
 
+@nox.session(name="compare-reports", python=False, requires=["env-report"])
+def compare_reports(session: nox.Session) -> None:
+    """Say what got faster or slower between two reports: nox -s compare-reports -- OLD NEW."""
+    cxrbench(session, "report", "compare", *session.posargs)
+
+
 @nox.session(python=False, requires=["env-report"])
 def evaluate(session: nox.Session) -> None:
     """Measure the quality of every backend's samples beside held-out real images."""

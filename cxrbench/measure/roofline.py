@@ -76,8 +76,3 @@ def limit(work: Work, rates: Rates) -> Limit:
     """The least time of a step of ``work``, convolutions and dense layers each at the best rate of their kind."""
     arithmetic = work.convolution_flops / rates.convolution.value + work.dense_flops / rates.gemm.value
     return Limit(arithmetic, work.bytes / rates.copy.value)
-
-
-def achieved(work: Work, step_time: float) -> float:
-    """FLOP/s of a step that takes ``step_time`` seconds, over everything that it does."""
-    return work.flops / step_time

@@ -35,18 +35,6 @@ class Interval(NamedTuple):
     high: float
 
 
-def median_interval(values: list[float], confidence: float = CONFIDENCE) -> tuple[float, float, float]:
-    """Median and its bootstrap percentile interval (Efron 1979), with a fixed seed, of values that are independent.
-
-    Returns:
-        (median, low, high), in the unit of the values.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    tail = 50.0 * (1.0 - confidence)
-    low, high = np.percentile(_bootstrap_medians(sample), [tail, 100.0 - tail])
-    return float(np.median(sample)), float(low), float(high)
-
-
 def process_interval(processes: Sequence[Sequence[float]]) -> Interval:
     """Median over processes of each process's median; ``processes[i]`` holds the positive values of process i's blocks.
 

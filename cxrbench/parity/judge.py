@@ -129,9 +129,10 @@ def _natives(records: dict[str, Evidence]) -> Iterator[tuple[str, Finding]]:
         """Over the steps that the other was trained for."""
         found = []
         for backend, one in records.items():
-            tables = [one.arrays[f"{precision}/{whose}/losses"] for whose in ("ours", other)]
-            value, where = _steps([table[: len(tables[1])] for table in tables])
-            found.append((value, f"{backend}, {where}"))
+            for name in _forms(one, precision, other):
+                tables = [one.arrays[f"{precision}/{whose}/losses"] for whose in ("ours", name)]
+                value, where = _steps([table[: len(tables[1])] for table in tables])
+                found.append((value, f"{backend}, {_mode(name)}{where}"))
         return _worst(found)
 
     yield "other_form_float64", against_ours("float64", "other_form")
@@ -141,11 +142,22 @@ def _natives(records: dict[str, Evidence]) -> Iterator[tuple[str, Finding]]:
         ("native_statistics_float32", "float32/{}/statistics/"),
         ("native_state_float64", "float64/{}/state/"),
     ):
-        found = {
-            backend: _tensors([one.below(part.format(whose)) for whose in ("ours", "native")])
-            for backend, one in records.items()
-        }
-        yield name, _worst((value, f"{backend}, {where}") for backend, (value, where) in found.items())
+        found = []
+        for backend, one in records.items():
+            for form in _forms(one, part.partition("/")[0], "native"):
+                value, where = _tensors([one.below(part.format(whose)) for whose in ("ours", form)])
+                found.append((value, f"{backend}, {_mode(form)}{where}"))
+        yield name, _worst(found)
+
+
+def _forms(record: Evidence, precision: str, name: str) -> list[str]:
+    """What was recorded under a name and, of a peer, in each of its modes: ``native``, ``native-compile``."""
+    own = {array.split("/")[1] for array in record.arrays if array.startswith(f"{precision}/{name}")}
+    return sorted(own) or [name]
+
+
+def _mode(form: str) -> str:
+    return f"{form.partition('-')[2]}, " if "-" in form else ""
 
 
 def _checkpoints(records: dict[str, Evidence], exchanges: dict[str, Evidence]) -> Iterator[tuple[str, Finding]]:

@@ -19,6 +19,7 @@ from cxrbench.measure.statistics import verdict
 from cxrbench.report.results import UNITS, Record
 
 ALPHA = 0.05
+SINGLE = 1.1  # of memory, of which one process tells: a reading has no interval, and a smaller change is not told
 # Not what follows from another one (images per second from the step time), nor what the machine alone does, nor the
 # growth of memory, which has no factor: it is zero or less where nothing leaks.
 COMPARED = (
@@ -37,7 +38,8 @@ UNTOLD: Found = "cannot be told"
 class Pair:
     """One figure in both reports, and what became of it.
 
-    ``p`` is Welch's, corrected for all that were tested; None where there are too few processes to tell anything.
+    ``p`` is Welch's, corrected for all that were tested; None where there are too few processes to tell anything, or
+    where one process alone tells, as of memory.
     """
 
     old: Record
@@ -94,18 +96,22 @@ def compare(old: list[Record], new: list[Record], factor: float, metrics: tuple[
     Pairs that have too few processes for the exact test to reach 0.05 are not tested, and so do not count in the
     correction (Tarone 1990).
 
+    Of memory one process tells: it is more or less where it differs by more than ``SINGLE``.
+
     Args:
         factor: at least 1; 1.02 for 2 %.
     """
     before, now = ({_identity(one): one for one in records if one.metric in metrics} for records in (old, new))
     both = sorted((key for key in before if key in now), key=lambda key: metrics.index(before[key].metric))
     measured = [(before[key], now[key]) for key in both if before[key].values and now[key].values]
+    single = [(before[key], now[key]) for key in both if UNITS[before[key].metric] == "bytes"]
+    readings = [pair for pair in single if pair not in measured]
     return Comparison(
         factor,
-        list(_tested(measured, factor)),
+        [*_tested(measured, factor), *(Pair(*pair, _reading(*pair), None) for pair in readings)],
         only_old=[one for key, one in before.items() if key not in now],
         only_new=[one for key, one in now.items() if key not in before],
-        untested=[before[key] for key in both if not (before[key].values and now[key].values)],
+        untested=[before[key] for key in both if (before[key], now[key]) not in [*measured, *readings]],
     )
 
 
@@ -144,6 +150,12 @@ def _found(old: Record, new: Record, factor: float) -> Found:
     if said == UNTOLD or old.metric in TIMED:
         return said
     return "more" if said == "slower" else "less"
+
+
+def _reading(old: Record, new: Record) -> Found:
+    if max(new.value / old.value, old.value / new.value) < SINGLE:
+        return UNTOLD
+    return "more" if new.value > old.value else "less"
 
 
 def _costs(record: Record) -> list[float]:

@@ -72,7 +72,7 @@ def warnings(old: Results, new: Results, found: Comparison) -> Iterator[str]:
     """In what the two reports are not like for like, and what the tests cannot see."""
     yield from _settings(old, new)
     yield from _makings(old, new)
-    yield from _processes(found.pairs)
+    yield from _processes([pair for pair in found.pairs if pair.old.values and pair.new.values])
     yield from _disturbed(old, new)
     yield from _all_one_way(found.pairs)
 

@@ -43,8 +43,8 @@ def _processes(results: Results) -> str:
         f"Each time is of {number} fresh process{'es' * (most > 1)} per backend and variant, run in rotated order, so "
         "that a drift of the machine falls on all alike. Each warms up until its step time is stable, then runs blocks "
         "of so many steps that the clock and the one synchronisation with the device per block cost nothing, with no "
-        "callback inside. A time is the median over processes of their medians, with a bootstrap interval over "
-        "processes and the blocks within; a ratio is of processes of one repeat, which ran close to each other. Images "
-        "lie in memory; the input pipeline is measured apart, and memory in processes of its own. Intervals cover the "
-        "spread within one run on one machine, not that between machines, days or seeds."
+        "callback inside. A time is the median over processes of their medians, with a 95 % interval over processes, "
+        "of Student's t and the bootstrap's standard error; a ratio is of processes of one repeat, which ran close to "
+        "each other. Images lie in memory; the input pipeline is measured apart, and memory in processes of its own. "
+        "Intervals cover the spread within one run on one machine, not that between machines, days or seeds."
     )

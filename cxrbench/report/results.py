@@ -69,7 +69,8 @@ class Schema(BaseModel):
 class Record(Schema):
     """One figure; ``ci_low`` and ``ci_high`` are the ends of its 95 % interval, null where there is none.
 
-    ``batch_size`` of a quality figure is that of training. ``n`` is the number of processes, or of images per set.
+    ``batch_size`` of a quality figure is that of training. ``n`` is the number of processes (for the growth of memory,
+    of readings), or of images per set.
     ``values`` holds one value per process, in the order of the repeats, where there was more than one.
     """
 
@@ -172,8 +173,11 @@ class Timing(Origin):
 class Process(Schema):
     """One process of a benchmark: its timed blocks, and what disturbed them.
 
-    ``step_times`` holds the seconds per step of each block of ``block_steps`` steps.
+    ``session`` names the benchmark: only processes of one ran side by side. ``step_times`` holds the seconds per step
+    of each block of ``block_steps`` steps; ``before`` and ``after`` what the machine was like, as far as it tells.
     """
+
+    session: Name
 
     backend: Backend
     variant: Name
@@ -188,6 +192,8 @@ class Process(Schema):
     block_steps: Annotated[int, Field(ge=1)]
     step_times: list[Finite]
     concerns: list[str]
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
 class Benchmark(Timing):

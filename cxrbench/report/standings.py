@@ -79,7 +79,7 @@ def ratio(results: Results, slow: Record, fast: Record) -> Ratio:
     both = sorted(left.keys() & right.keys())
     if not both:
         return _independent(slow, fast)
-    found = ratio_interval([left[repeat] for repeat in both], [right[repeat] for repeat in both])
+    found = ratio_interval([left[key] for key in both], [right[key] for key in both])
     return Ratio(found.value, None, None) if math.isnan(found.low) else Ratio(*found)
 
 
@@ -89,9 +89,10 @@ def is_of(process: Process, record: Record) -> bool:
     return all(getattr(process, key) == getattr(record, key) for key in keys)
 
 
-def _blocks(results: Results, record: Record) -> dict[int, list[float]]:
-    """Seconds per step of each timed block, by repeat."""
-    return {process.repeat: process.step_times for process in results.processes if is_of(process, record)}
+def _blocks(results: Results, record: Record) -> dict[tuple[str, int], list[float]]:
+    """Seconds per step of each timed block, by benchmark and repeat: only those of one benchmark ran side by side."""
+    own = [process for process in results.processes if is_of(process, record)]
+    return {(process.session, process.repeat): process.step_times for process in own}
 
 
 def _independent(slow: Record, fast: Record) -> Ratio:
@@ -123,6 +124,8 @@ def _apart(record: Record, all_settings: list[Record]) -> str:
 
 def _is_own(record: Record, results: Results) -> bool:
     data, train, compute = (results.manifest.config.get(section, {}) for section in ("data", "train", "compute"))
-    precision = "tf32" if compute.get("tf32") and record.device == "gpu" else compute.get("precision")
+    precision = compute.get("precision")
+    if precision == "float32" and compute.get("tf32"):
+        precision = "tf32"
     own = (data.get("image_size"), train.get("batch_size"), precision)
     return (record.image_size, record.batch_size, record.precision) == own

@@ -71,7 +71,7 @@ class Group:
             "backend": self.speed[0].process.backend,
             "variant": self.variant,
             "device": self.device,
-            "precision": "tf32" if compute.tf32 and self.device == "gpu" else compute.precision,
+            "precision": "tf32" if compute.tf32 and compute.precision == "float32" else compute.precision,
             "image_size": self.config.data.image_size,
             "batch_size": self.config.train.batch_size,
             "metric": metric,

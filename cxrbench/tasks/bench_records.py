@@ -17,7 +17,10 @@ from cxrbench.tasks.rotation import LIMIT, SPEED
 from cxrbench.variants import OURS
 
 NO_DEVICE_MEMORY = "the engine runs on the CPU, where there is no device memory; see peak_host_memory"
-NOT_MIXED = "the hand-written peers are not written for mixed bfloat16; ours and keras-fit were measured in it"
+NOT_MIXED = "the hand-written peers are not written for mixed bfloat16"
+STATE = ("load", "others_percent", "clock_mhz", "temperature_celsius", "heat_throttles", "gpus")
+FEWEST_READINGS = 8  # of memory, to tell a growth from one pool that fills
+FEW_READINGS = "the process took too few steps to tell; raise bench.memory_seconds"
 RATES = {"convolution": "convolution_rate", "gemm": "gemm_rate", "copy": "copy_rate"}
 START = {
     "import_time": "test_import",
@@ -48,11 +51,10 @@ def summarise(backend: str, raws: list[Raw]) -> dict[str, Any]:
         well = [raw for raw in raws if raw.process.setting == point and not raw.failed]
         if any(raw.config.compute.precision == "bfloat16" for raw in well):
             gaps.append(Gap("bench, native", NOT_MIXED))
-        rates = _rates(well)
         groups = grouped(well, backend)
         for group in groups:
             records += [*_speed(group), *_start(group), *_memory(group, gaps), *_energy(group, gaps)]
-            records += [*_pipeline(group), *_limits(group, rates)]
+            records += [*_pipeline(group), *_limits(group, _rates(well, group.device))]
             records += _ratio(group, groups)
     return {
         "records": records,
@@ -67,10 +69,11 @@ def summarise(backend: str, raws: list[Raw]) -> dict[str, Any]:
     }
 
 
-def _rates(raws: list[Raw]) -> Rates | None:
-    """The machine's best, over all backends; None where no process measured them."""
+def _rates(raws: list[Raw], device: str) -> Rates | None:
+    """The machine's best on this device, over all backends; None where no process measured them."""
     entries = [entry for raw in raws if raw.process.kind == LIMIT for entry in raw.content["benchmarks"]]
-    return best_rates(entries) if entries else None
+    here = [entry for entry in entries if entry["extra_info"].get("device") == device]
+    return best_rates(here) if here else None
 
 
 def _speed(group: Group) -> Iterator[dict[str, Any]]:
@@ -111,7 +114,10 @@ def _memory(group: Group, gaps: list[Gap]) -> Iterator[dict[str, Any]]:
         yield group.record("peak_host_memory", extra["peak_host_memory"])
         late = slice(len(extra["steps"]) // 2, None)  # until then pools fill
         steps, resident = extra["steps"][late], extra["resident"][late]
-        yield group.record("memory_growth", growth(steps, resident), n=len(steps))
+        if len(steps) >= FEWEST_READINGS:
+            yield group.record("memory_growth", growth(steps, resident), n=len(steps))
+        else:
+            gaps.append(Gap("memory_growth", FEW_READINGS))
         for metric in ("peak_device_memory", "driver_memory"):
             if extra[metric] is not None:
                 yield group.record(metric, extra[metric])
@@ -158,6 +164,7 @@ def _process(place: int, raw: Raw) -> dict[str, Any]:
     group = Group(raw.process.variant, raw.config, [raw], [], [])
     described = group.record("step_time", 1.0)
     return {
+        "session": raw.content["session"],
         **{key: described[key] for key in ("backend", "variant", "precision", "image_size", "batch_size")},
         "repeat": raw.process.repeat,
         "place": place,
@@ -167,6 +174,7 @@ def _process(place: int, raw: Raw) -> dict[str, Any]:
         "block_steps": extra["steps"],
         "step_times": raw.per("test_step", "steps"),
         "concerns": state.concerns(raw.content["before"], raw.content["after"]),
+        **{when: {key: raw.content[when].get(key) for key in STATE} for when in ("before", "after")},
     }
 
 
@@ -176,5 +184,4 @@ def _inverse(found: Interval, numerator: float) -> Interval:
 
 
 def _why(raw: Raw) -> str:
-    last = raw.content["failed"].strip().splitlines() or ["it printed nothing"]
-    return f"the process {raw.process.name} failed: {last[-1][:200]}"
+    return f"the process {raw.process.name} failed: {raw.content['failed']}"

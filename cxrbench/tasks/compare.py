@@ -21,7 +21,7 @@ def compare_task(old: Path, new: Path, factor: float = FACTOR, metrics: list[str
         metrics: the metrics to compare, all of ``COMPARED`` without it.
 
     Returns:
-        Whether nothing got slower or takes more.
+        Whether nothing got slower or takes more, and nothing vanished.
 
     Raises:
         ReportError: a report or an argument that cannot be used, or no pair of figures of which anything can be told:
@@ -44,7 +44,7 @@ def compare_task(old: Path, new: Path, factor: float = FACTOR, metrics: list[str
             f"{old} and {new}: nothing can be told: no figure has enough processes in both; "
             f"measure both with the same settings and at least {fewest()} repeats"
         )
-    return not found.regressions
+    return not (found.regressions or found.only_old)
 
 
 def _file(path: Path) -> Path:

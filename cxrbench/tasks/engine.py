@@ -36,17 +36,23 @@ def choose_backend(asked: str | None) -> str:
 
 
 def start_backend(config: Config, compile_cache: Path) -> ModuleType:
-    """The file of the chosen backend, its device and precision set.
+    """The file of the chosen backend, its device and precision set; says so where a GPU is left unused.
 
     Args:
         compile_cache: where an engine that compiles slowly keeps what it compiled.
     """
+    engine = configure_backend(config, compile_cache)
+    gpu = machine.machine()["gpu"]
+    if gpu and config.compute.device == "auto" and engine.device() == "cpu":
+        print(f"warning: this machine has a {gpu}, but {os.environ['KERAS_BACKEND']} sees none and uses the CPU")
+    return engine
+
+
+def configure_backend(config: Config, compile_cache: Path) -> ModuleType:
+    """``start_backend`` without a look at the machine, for where its import is timed."""
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(compile_cache.resolve())
     from cxrbench import backends  # imports Keras, so not before the choice
 
     engine = backends.active()
     engine.configure(config.compute)
-    gpu = machine.machine()["gpu"]
-    if gpu and config.compute.device == "auto" and engine.device() == "cpu":
-        print(f"warning: this machine has a {gpu}, but {os.environ['KERAS_BACKEND']} sees none and uses the CPU")
     return engine

@@ -13,6 +13,7 @@ from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.measure import machine
 from cxrbench.measure.operations import Profile, Row, profile
 from cxrbench.tasks.engine import start_backend
+from cxrbench.tasks.rotation import settings
 from cxrbench.variants import OURS, build_variant
 
 WARMUP_STEPS = 3  # the first compiles; an engine may choose its kernels anew in the next
@@ -27,7 +28,7 @@ def profile_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
     ``profile/trace.json.gz`` is for https://ui.perfetto.dev, ``profile/profile.json`` has the table with every
     operation. The images lie ready on the host, as in ``bench``; the profiler's own cost is in all times.
     """
-    run = run_folder(config, backend, runs)
+    run, config = run_folder(config, backend, runs), settings(config)[0]  # the gate open, as it is when timed
     folder = run.path / "profile"
     engine = start_backend(config, run.compile_cache)
     trace = engine.trace(folder / "trace.json.gz")

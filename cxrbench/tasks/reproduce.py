@@ -20,7 +20,7 @@ from cxrbench.config import Config
 from cxrbench.configfile import load_config
 from cxrbench.data.batches import Dataset
 from cxrbench.data.nih import ENVIRONMENT
-from cxrbench.errors import RunError
+from cxrbench.errors import ConfigError, RunError
 from cxrbench.folders import RUNS, parity_folder, write_atomically, write_json
 from cxrbench.measure import machine
 from cxrbench.report import verdicts
@@ -92,7 +92,7 @@ def reproduce_task(report: Path, data_dir: Path | None = None) -> None:
     _claim(folder, report, environments)
     experiment = folder / EXPERIMENT
     write_atomically(experiment, "\n".join(as_toml({**old.manifest.config, "name": folder.name})) + "\n")
-    config = load_config(experiment)
+    config = _present(experiment, old.manifest)
     for line in differences(old.manifest, config, environments) or ["nothing that is recorded differs from the report"]:
         print(f"reproduce: {line}", flush=True)
     _run_stages(old, config, experiment, environments, data_dir)
@@ -115,6 +115,16 @@ def differences(manifest: Manifest, config: Config, environments: dict[str, Envi
     lines = [line if len(who) == len(environments) else f"{listing([*who])}: {line}" for line, who in said.items()]
     then, now = (flat(settings) | {"name": None} for settings in (manifest.config, config.model_dump(mode="json")))
     return lines + list(_each_difference("setting", then, now))
+
+
+def _present(experiment: Path, manifest: Manifest) -> Config:
+    try:
+        return load_config(experiment)
+    except ConfigError as error:
+        raise RunError(
+            f"{manifest.name}: its settings are of another version of this project ({str(error).splitlines()[0]}); "
+            f"reproduce it with that one: git checkout {(manifest.commit or 'the commit in its manifest')[:12]}"
+        ) from None
 
 
 def _makings(manifest: Manifest, backend: str) -> list[Run | Timing]:

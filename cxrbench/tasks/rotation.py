@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cxrbench.config import BenchSetting, Config
+from cxrbench.errors import ConfigError
 from cxrbench.variants import NATIVE, OURS, variants_of
 
 SPEED, MEMORY, LIMIT = "speed", "memory", "limit"
@@ -33,16 +34,25 @@ def settings(config: Config) -> list[Config]:
 
     Raises:
         ValidationError: a point of the sweep does not fit the rest, such as the base size of the generator.
+        ConfigError: two points are the same.
     """
-    return [_at(config, setting) for setting in config.bench.sweep or [BenchSetting()]]
+    points = [_at(config, setting) for setting in config.bench.sweep or [BenchSetting()]]
+    for number, point in enumerate(points):
+        if point in points[:number]:
+            raise ConfigError(f"bench.sweep: point {number} is the same as point {points.index(point)}; leave one out")
+    return points
 
 
 def rotation(config: Config, backends: list[str]) -> list[Process]:
     """Every process, in the order in which they run.
 
     Rates of the machine come first. Then, repeat by repeat and setting by setting, all variants of all backends, each
-    time beginning with the next (ABC, BCA, CAB): so a drift of the machine falls on all alike, and those that are
-    compared run close to each other. Memory has processes of its own, since looking at it costs time.
+    time beginning further on (ABC, BCA, CAB; the beginnings of all repeats lie evenly over the variants): so a drift
+    of the machine falls on all alike, and those that are compared run close to each other. Memory has processes of its
+    own, since looking at it costs time.
+
+    Raises:
+        ConfigError: a backend has none of the variants that are asked for.
     """
     contestants = [_contestants(point, backends) for point in settings(config)]
     limits = [Process(LIMIT, backend, OURS, point, 0) for point in range(len(contestants)) for backend in backends]
@@ -50,7 +60,7 @@ def rotation(config: Config, backends: list[str]) -> list[Process]:
         Process(SPEED, *one, point, repeat)
         for repeat in range(config.bench.repeats)
         for point, several in enumerate(contestants)
-        for one in _rotated(several, repeat)
+        for one in _rotated(several, repeat, config.bench.repeats)
     ]
     return [
         *limits,
@@ -63,11 +73,20 @@ def _contestants(config: Config, backends: list[str]) -> list[tuple[str, str]]:
     """Backends and variants at one setting. The hand-written peers are not written for mixed precision."""
     mixed = config.compute.precision == "bfloat16"
     named = [(backend, name) for backend in backends for name in variants_of(backend, config.bench.variants)]
-    return [one for one in named if not (mixed and one[1].startswith(NATIVE))]
+    chosen = [one for one in named if not (mixed and one[1].startswith(NATIVE))]
+    for backend in backends:
+        if not any(one[0] == backend for one in chosen):
+            can = [name for name in variants_of(backend) if not (mixed and name.startswith(NATIVE))]
+            raise ConfigError(
+                f"bench.variants: none of {', '.join(config.bench.variants)} can be measured on {backend} in "
+                f"{config.compute.precision}; add one of {', '.join(can)}, or leave the backend out"
+            )
+    return chosen
 
 
-def _rotated(contestants: list[tuple[str, str]], by: int) -> list[tuple[str, str]]:
-    start = by % len(contestants)
+def _rotated(contestants: list[tuple[str, str]], repeat: int, repeats: int) -> list[tuple[str, str]]:
+    count = len(contestants)
+    start = repeat % count if repeats > count else round(repeat * count / repeats)
     return contestants[start:] + contestants[:start]
 
 

@@ -27,9 +27,9 @@ class Bench:
 
     @cached_property
     def engine(self) -> ModuleType:
-        from cxrbench.tasks.engine import start_backend
+        from cxrbench.tasks.engine import configure_backend
 
-        return start_backend(self.config, self.cache)
+        return configure_backend(self.config, self.cache)
 
     @cached_property
     def variant(self) -> Variant:

@@ -29,7 +29,7 @@ from cxrbench.errors import DataError
 
 from .sources import MakeConfig, write_image
 
-MANY = 480  # drawings: enough that a process can be stopped in the middle
+MANY = 1600  # drawings: enough that a process can be stopped in the middle
 
 
 def files(path: Path) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 import pytest
 
 from cxrbench.errors import RunError
-from cxrbench.measure.roofline import Limit, Rate, Rates, achieved, best_rates, limit
+from cxrbench.measure.roofline import Limit, Rate, Rates, best_rates, limit
 from cxrbench.measure.work import Work
 
 
@@ -54,7 +54,3 @@ def test_memory_binds_where_it_takes_longer():
 def test_the_share_is_one_at_the_limit_and_half_at_twice_its_time():
     assert Limit(3.0, 2.0).share(3.0) == pytest.approx(1)
     assert Limit(3.0, 8.0).share(16.0) == pytest.approx(0.5)
-
-
-def test_achieved_counts_all_arithmetic():
-    assert achieved(Work(convolution_flops=30, dense_flops=12, bytes=1, layers=[]), 2.0) == pytest.approx(21)

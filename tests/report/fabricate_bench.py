@@ -122,6 +122,7 @@ def process(at: Config, config: Config, backend: str, variant: str, repeat: int,
     before = (2 * repeat + (at is not config)) * len(contestants)
     time = _step_time(at, config, backend, variant, repeat)
     return {
+        "session": "2026-01-02T02:00:00+00:00",
         "backend": backend,
         "variant": variant,
         "precision": "float32",
@@ -135,6 +136,8 @@ def process(at: Config, config: Config, backend: str, variant: str, repeat: int,
         "block_steps": 8,
         "step_times": [time * noise for noise in BLOCKS],
         "concerns": [],
+        "before": {"load": 0.1},
+        "after": {"load": 1.9},
     } | changes
 
 

@@ -96,6 +96,13 @@ def test_figures_without_values_per_process_are_not_tested():
     assert (comparison.pairs, comparison.untested) == ([], [earlier])
 
 
+@pytest.mark.parametrize(("factor", "word"), [(1.2, "more"), (1.05, "cannot be told"), (0.8, "less")])
+def test_memory_of_one_process_is_told_by_its_size_alone(factor, word):
+    old, new = (made([size], "peak_host_memory").model_copy(update={"values": []}) for size in (1e9, factor * 1e9))
+    (pair,) = compare([old], [new], FACTOR).pairs
+    assert (pair.found, pair.p) == (word, None)
+
+
 def test_the_correction_counts_what_is_tested_and_nothing_else():
     old, new = made(STEADY), made(1.03 * STEADY)
     others = [made(STEADY, image_size=size) for size in range(1, 11)]

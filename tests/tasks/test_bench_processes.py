@@ -1,6 +1,7 @@
 """The processes of a benchmark: one that fails, one that is interrupted, and a benchmark that goes on."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,11 +38,11 @@ def left_by(files):
         ]
     if "test_memory" in files:
         memory = {"peak_host_memory": 10**9, "peak_device_memory": None, "driver_memory": None}
-        return [timing("test_memory", [0.1] * 4, steps=[1, 2, 3, 4], resident=[5, 5, 5, 5], **memory)]
+        return [timing("test_memory", [0.1] * 4, steps=list(range(1, 21)), resident=[5] * 20, **memory)]
     rate = {"what": "it", "flops": 10**9, "bytes": 10**8, "calls": 1}
     kinds = ("gemm", "convolution", "copy")
     return [
-        *(timing(f"test_{kind}", [0.01], kind=kind, **rate) for kind in kinds),
+        *(timing(f"test_{kind}", [0.01], kind=kind, device="cpu", **rate) for kind in kinds),
         timing("test_input", [0.1], images=64),
     ]
 
@@ -56,7 +57,10 @@ class Started:
         self.commands.append((env["KERAS_BACKEND"], command))
         status = self.on(command, len(self.commands))
         if status:
-            stdout.write("Traceback\nValueError: no such thing\n")
+            stdout.write(
+                "E   ValueError: no such thing\nFAILED test_speed.py::test_build - ValueError: no such thing\n"
+            )
+            stdout.write("1 failed, 1 passed in 0.17s\n" if status > 0 else "")
         else:
             target = next(word for word in command if word.startswith("--benchmark-json=")).partition("=")[2]
             content = {"machine_info": {"node": "host"}, "benchmarks": left_by(" ".join(command))}
@@ -68,6 +72,7 @@ class Started:
 def start(monkeypatch):
     """Run a benchmark whose processes are played by ``Started``."""
     described = Environment("python", {"keras": "3"}, {"cpu": "Imaginary"}, {})
+    monkeypatch.setattr(bench.machine, "source_state", lambda: {"commit": "0" * 40, "clean": True})
     monkeypatch.setattr(bench, "find_environments", lambda backends: dict.fromkeys(backends, described))
     monkeypatch.setattr(bench.state, "snapshot", lambda: STATE)
     monkeypatch.setattr("cxrbench.tasks.bench_records.state.concerns", lambda before, after: [])
@@ -94,15 +99,51 @@ def test_each_process_gets_its_backend_its_variant_and_an_empty_cache(tmp_path, 
     assert not bench_folder(config(), tmp_path).unfinished.exists()
 
 
-def test_a_failed_process_is_named_and_the_others_are_kept(tmp_path, start):
+def test_a_failed_peer_is_named_and_the_others_are_kept(tmp_path, start, capsys):
     fails = lambda command, number: int("--variant=native-compile" in command)  # noqa: E731
-    with pytest.raises(RunError, match=r"3 of .* failed, the others are written; see .*native-compile.log"):
-        start(tmp_path, Started(fails), 'bench.variants=["ours", "native"]')
+    start(tmp_path, Started(fails), 'bench.variants=["ours", "native"]')
+    assert re.search(
+        r"3 of \d+ processes failed, the others are written; see .*native-compile.log", capsys.readouterr().out
+    )
     results = read(run_folder(config(), "torch", tmp_path).benchmark, Benchmark)
     assert {record.variant for record in results.records} == {"ours", "native-eager"}
     missing = {entry.metric: entry.reason for entry in results.not_measured}
-    assert "ValueError: no such thing" in missing["bench, native-compile"]
+    assert "test_build - ValueError: no such thing (exit status 1)" in missing["bench, native-compile"]
     assert run_folder(config(), "jax", tmp_path).benchmark.exists()
+
+
+def test_where_ours_fails_the_other_backends_are_written_and_the_next_benchmark_tries_again(tmp_path, start):
+    run_folder(config(), "jax", tmp_path).benchmark.parent.mkdir(parents=True)
+    run_folder(config(), "jax", tmp_path).benchmark.write_text("of an earlier benchmark")
+    fails = lambda command, number: -9 * (started.commands[-1][0] == "jax")  # noqa: E731
+    started = Started(fails)
+    with pytest.raises(RunError, match=r"4 of 8 processes failed, the others are written"):
+        start(tmp_path, started)
+    assert run_folder(config(), "torch", tmp_path).benchmark.exists()
+    assert not run_folder(config(), "jax", tmp_path).benchmark.exists()
+    again = Started()
+    start(tmp_path, again)
+    assert len(again.commands) == 8 and run_folder(config(), "jax", tmp_path).benchmark.exists()
+
+
+def test_uncommitted_changes_are_never_gone_on_with(tmp_path, start, monkeypatch):
+    monkeypatch.setattr(bench.machine, "source_state", lambda: {"commit": "0" * 40, "clean": False})
+
+    def stop(command, number):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path, Started(lambda command, number: 0 if number < 3 else stop(command, number)))
+    started = Started()
+    start(tmp_path, started)
+    assert len(started.commands) == 8
+
+
+def test_a_benchmark_of_one_backend_leaves_what_the_processes_of_another_left(tmp_path, start):
+    start(tmp_path, Started())
+    kept = bench_folder(config(), tmp_path).raw("0-speed-0-torch-ours").read_text()
+    bench.bench_task(config(), ["jax"], tmp_path)
+    assert bench_folder(config(), tmp_path).raw("0-speed-0-torch-ours").read_text() == kept
 
 
 def test_a_stopped_benchmark_goes_on_with_what_is_left(tmp_path, start):

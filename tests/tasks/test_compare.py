@@ -87,7 +87,8 @@ def test_the_factor_decides(compared):
 
 def test_what_one_report_has_alone_is_named(compared):
     both = figure(0.3 * STEADY)
-    _, shown = compared([both, figure(STEADY, "build_time")], [both, figure(STEADY, backend="torch")])
+    passed, shown = compared([both, figure(STEADY, "build_time")], [both, figure(STEADY, backend="torch")])
+    assert not passed, "what crashed must not pass for what did not get slower"
     assert any(line.startswith("only in OLD: ") and "JAX" in line for line in shown.splitlines())
     assert "only in NEW: Time per training step, PyTorch" in shown
 
@@ -132,6 +133,7 @@ def test_too_few_processes_are_no_pass(tmp_path, capsys):
 
 def test_disturbed_processes_are_warned_of(compared):
     process = {
+        "session": "one", "before": {}, "after": {},
         "backend": "jax", "variant": "ours", "precision": "float32", "image_size": 32, "batch_size": 8, "repeat": 0,
         "place": 0, "compiled": "-", "warmup_steps": 3, "warm": True, "block_steps": 4, "step_times": [0.3],
         "concerns": ["another program used the processor"],

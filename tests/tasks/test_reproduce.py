@@ -204,6 +204,15 @@ def test_images_that_are_not_named_are_refused_before_anything_runs(source, trai
         reproduce._refuse_without_images(read(trained / "results.json", Results), None)
 
 
+def test_a_report_of_another_version_names_the_commit_to_reproduce_it_with(timed):
+    manifest = json.loads((timed / "results.json").read_text())["manifest"]
+    manifest["config"]["bench"]["rounds"] = 10
+    change(timed / "results.json", manifest=manifest)
+    with pytest.raises(RunError, match=rf"another version .*bench.rounds.*; .* git checkout {COMMIT[:12]}$"):
+        reproduce_task(timed)
+    assert not calls()
+
+
 def test_a_report_that_is_not_there_is_named(place):
     with pytest.raises(ReportError, match="reports/none/results.json: cannot be read"):
         reproduce_task(Path("reports/none"))

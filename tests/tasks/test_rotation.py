@@ -11,6 +11,7 @@ from cxrbench.folders import BACKENDS
 from cxrbench.tasks.rotation import LIMIT, MEMORY, SPEED, rotation, settings
 from cxrbench.variants import variants_of
 
+MIXED = "bench.sweep=[{ precision = 'bfloat16' }]"
 TWO_SIZES = "bench.sweep=[{ image_size = 16, batch_size = 8 }, { image_size = 32, precision = 'tf32' }]"
 
 
@@ -32,6 +33,27 @@ def test_every_variant_of_every_backend_is_timed_once_per_repeat_and_setting():
         for setting in range(2):
             assert Counter(timed(plan, repeat, setting)) == wanted
     assert len({one.name for one in plan}) == len(plan)
+
+
+def test_the_places_of_all_repeats_are_spread_over_the_variants():
+    """Else, with more variants than repeats, some would always come early."""
+    plan = rotation(config("bench.repeats=5"), list(BACKENDS))
+    orders = [timed(plan, repeat) for repeat in range(5)]
+    means = [sum(order.index(one) for order in orders) / 5 for one in orders[0]]
+    assert max(means) - min(means) < 2.5
+
+
+def test_two_equal_points_are_refused():
+    with pytest.raises(ConfigError, match="point 1 is the same as point 0"):
+        settings(config("bench.sweep=[{}, { batch_size = 16 }]"))
+
+
+@pytest.mark.parametrize("changes", [["bench.variants=['native-jit']"], [MIXED, "bench.variants=['native']"]])
+def test_a_backend_without_anything_to_measure_is_refused(changes):
+    with pytest.raises(
+        ConfigError, match=r"bench.variants: none of native.* on torch in .*; add one of ours, keras-fit"
+    ):
+        rotation(config(*changes), ["torch"])
 
 
 def test_each_repeat_begins_with_the_next():
@@ -73,7 +95,7 @@ def test_a_point_that_does_not_fit_is_refused():
 
 
 def test_the_peers_are_left_out_where_layers_are_bfloat16():
-    plan = rotation(config("bench.sweep=[{ precision = 'bfloat16' }]"), ["torch"])
+    plan = rotation(config(MIXED), ["torch"])
     assert {one.variant for one in plan} == {"ours", "keras-fit"}
 
 
