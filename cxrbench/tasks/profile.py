@@ -28,12 +28,12 @@ def profile_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
     ``profile/trace.json.gz`` is for https://ui.perfetto.dev, ``profile/profile.json`` has the table with every
     operation. The images lie ready on the host, as in ``bench``; the profiler's own cost is in all times.
     """
-    run, config = run_folder(config, backend, runs), settings(config)[0]  # the gate open, as it is when timed
+    run = run_folder(config, backend, runs)
     folder = run.path / "profile"
     engine = start_backend(config, run.compile_cache)
     trace = engine.trace(folder / "trace.json.gz")
     print(f"profile {backend}: compiling the step, which takes up to a minute", flush=True)
-    step = build_variant(OURS, config, engine)
+    step = build_variant(OURS, settings(config)[0], engine)  # as it is timed, its gate never shut
     step.run(WARMUP_STEPS)
     step.wait()
 
