@@ -29,7 +29,7 @@ from cxrbench.errors import DataError
 
 from .sources import MakeConfig, write_image
 
-MANY = 1600  # drawings: enough that a process can be stopped in the middle
+MANY = 480  # drawings: enough that a process can be stopped in the middle
 
 
 def files(path: Path) -> dict[str, bytes]:
@@ -125,7 +125,11 @@ def interrupted(config: DataConfig, root: Path, how: signal.Signals) -> tuple[Pa
     )
     here = Path(packing.__file__).parents[2]
     process = subprocess.Popen(
-        [sys.executable, "-c", code, config.model_dump_json(), str(root)], cwd=here, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", code, config.model_dump_json(), str(root)],
+        cwd=here,
+        stderr=subprocess.DEVNULL,
+        # A shell starts background jobs with SIGINT ignored, and that would be inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         wait_for(lambda: finished(root) >= 32 or process.poll() is not None, "nothing was prepared")
