@@ -74,7 +74,9 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """The version of every installed distribution, by its name as ``canonical`` writes it, in alphabetical order."""
     found: dict[str, str] = {}
-    for distribution in metadata.distributions():
+    # Without what a package carries inside itself: setuptools adds its own to the path when a compiler imports it.
+    own = (one for one in metadata.distributions() if "_vendor" not in Path(str(one.locate_file(""))).parts)
+    for distribution in own:
         # One of the same name further down the path is not the one that is imported. A damaged one has no name.
         if name := distribution.metadata["Name"]:
             found.setdefault(canonical(name), distribution.version)

@@ -97,3 +97,13 @@ def test_a_gpu_and_its_driver_are_read(tmp_path, monkeypatch, line):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert machine.machine()["gpu"] == "NVIDIA H200"
     assert machine.machine()["driver"] == "550.54"
+
+
+def test_what_a_package_carries_inside_itself_is_not_counted(tmp_path, monkeypatch):
+    for place in ("site/_vendor", "site"):
+        about = tmp_path / place / f"{place.rpartition('/')[2].strip('_')}only-1.0.dist-info" / "METADATA"
+        about.parent.mkdir(parents=True)
+        about.write_text(f"Metadata-Version: 2.1\nName: {about.parent.name.partition('-')[0]}\nVersion: 1.0\n")
+        monkeypatch.syspath_prepend(tmp_path / place)
+    found = machine.versions()
+    assert found["siteonly"] == "1.0" and "vendoronly" not in found
