@@ -21,6 +21,7 @@ ROUND_SECONDS = 0.05
 SECONDS = 0.8  # of one benchmark, and never fewer rounds than:
 FEWEST_ROUNDS = 4
 GEMM_SIZE = {"cpu": 2048, "gpu": 8192}
+LARGE = (32, 32, 32, 128)  # B, H, W, C: 17 GFLOP with as many channels out
 COPIED = 2**28  # bytes of the array, read and written: far more than most caches hold
 
 
@@ -89,26 +90,35 @@ def test_gemm(benchmark, engine):
     measure(benchmark, engine, Repeated(engine, ops.matmul, arrays), kind="gemm", what=what, flops=flops)
 
 
-def test_convolution(benchmark, config, engine, layer, stride):
-    """Forward. With stride 1 the inputs have the grid of the outputs, so that the arithmetic is the same."""
-    batch, kernel = config.train.batch_size, config.model.kernel_size
-    height, width, filters = layer.outputs
-    channels = layer.inputs[2]
-    images = numbers(engine, batch, stride * height, stride * width, channels)
-    weights = numbers(engine, kernel, kernel, channels, filters)
+def convolution(benchmark, engine, shape, filters, kernel, stride):
+    """Forward, of inputs (B, H, W, C)."""
+    batch, height, width, channels = shape
+    images, weights = numbers(engine, *shape), numbers(engine, kernel, kernel, channels, filters)
+    outputs = (height // stride) * (width // stride) * filters
 
     def convolve(images, weights):
         return ops.conv(images, weights, strides=stride, padding="same", data_format="channels_last")
 
-    shapes = f"{'x'.join(map(str, images.shape))} -> {height}x{width}x{filters}"
     measure(
         benchmark,
         engine,
         Repeated(engine, convolve, [images, weights]),
         kind="convolution",
-        what=f"{shapes}, kernel {kernel}x{kernel}, stride {stride}",
-        flops=FLOPS_PER_MULTIPLY_ADD * layer.multiply_adds * batch,
+        what=f"{'x'.join(map(str, shape))} -> {filters} channels, kernel {kernel}x{kernel}, stride {stride}",
+        flops=FLOPS_PER_MULTIPLY_ADD * batch * outputs * channels * kernel**2,
     )
+
+
+def test_convolution(benchmark, config, engine, layer, stride):
+    """Of the experiment. With stride 1 the inputs have the grid of the outputs, so that the arithmetic is the same."""
+    height, width, filters = layer.outputs
+    shape = (config.train.batch_size, stride * height, stride * width, layer.inputs[2])
+    convolution(benchmark, engine, shape, filters, config.model.kernel_size, stride)
+
+
+def test_large_convolution(benchmark, engine):
+    """The same for every experiment: the rates of small ones are mostly overhead, and no limit."""
+    convolution(benchmark, engine, LARGE, LARGE[-1], 4, 1)
 
 
 def test_copy(benchmark, engine):
