@@ -30,14 +30,20 @@ class Repeated:
 
     def __init__(self, engine, function, tensors):
         self.engine, self.tensors = engine, tensors
-        self.compiled = engine.compile(function, [], 1)
+
+        def with_token(*inputs):
+            """And one value to wait for: some engines wait by bringing the whole tensor to the host."""
+            outputs = function(*inputs)
+            return outputs, ops.reshape(outputs, (-1,))[:1]
+
+        self.compiled = engine.compile(with_token, [], 1)
 
     def run(self, steps):
         for _ in range(steps):
             self.outputs = self.compiled(*self.tensors)
 
     def wait(self):
-        self.engine.synchronize(self.outputs)
+        self.engine.synchronize(self.outputs[1])
 
 
 class HostCopy:
