@@ -8,8 +8,8 @@ import pytest
 # Their modules import Keras, so they cannot even be collected without it.
 NEED_KERAS = (
     "gan", "backends", "native", "stock", "variants",
-    "parity/test_record.py", "tasks/test_bench.py", "tasks/test_train.py", "tasks/test_profile.py",
-    "measure/test_work_engines.py",
+    "parity/test_record.py", "tasks/test_bench.py", "tasks/test_train.py", "tasks/test_train_resuming.py",
+    "tasks/test_profile.py", "measure/test_work_engines.py",
 )  # fmt: skip
 
 

@@ -135,7 +135,7 @@ BOUNDS: dict[str, Bound] = {
     ),
     "resume": Bound(
         REPEAT, "state of a run resumed from its checkpoint in another process, against the run that was not stopped",
-        0, "count", "tests/tasks/test_train.py::test_a_killed_run_goes_on_to_the_same_bits",
+        0, "count", "tests/tasks/test_train_resuming.py::test_a_killed_run_goes_on_to_the_same_bits",
     ),
     "again": Bound(
         REPEAT, "metrics and state of the same training in another process, deterministic mode", 0, "count",

@@ -12,7 +12,7 @@ from cxrbench.config import DataConfig
 from cxrbench.configfile import load_config
 from cxrbench.data.nih import ENVIRONMENT
 
-from .sources import MakeConfig, write_nih
+from .sources import MakeConfig, write_image, write_nih
 
 
 @pytest.fixture
@@ -36,3 +36,11 @@ def real_nih_dir() -> Path:
     if not os.environ.get(ENVIRONMENT):
         pytest.skip(f"real images: set {ENVIRONMENT} to a folder in the official NIH ChestX-ray14 layout")
     return Path(os.environ[ENVIRONMENT])
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Twenty good images."""
+    for index in range(20):
+        write_image(tmp_path / f"images/{index:02d}.png", index, (40, 48))
+    return tmp_path / "images"

@@ -12,106 +12,21 @@ from pathlib import Path
 import pytest
 
 from cxrbench.configfile import load_config
-from cxrbench.data.nih import ENVIRONMENT
 from cxrbench.errors import RunError
-from cxrbench.folders import parity_folder, run_folder, write_json
-from cxrbench.measure import machine
-from cxrbench.report.results import ReportError, Results, read
+from cxrbench.folders import parity_folder, write_json
+from cxrbench.report.results import Results, read
 from cxrbench.tasks import environments, reproduce
-from cxrbench.tasks.environments import Environment
 from cxrbench.tasks.report import report_task
-from cxrbench.tasks.reproduce import differences, reproduce_task
+from cxrbench.tasks.reproduce import reproduce_task
 from tests.report.fabricate import (
     BACKENDS,
     COMMIT,
-    MACHINE,
-    bench_json,
     change,
     parity_json,
     record,
-    run_json,
-    small_config,
     three_runs,
 )
-
-CONFIG = small_config(evaluate_count="16")
-AGAIN = Path("runs/smoke-again")
-BENCH = ("bench", " ".join(BACKENDS))  # in one call, which starts the engines' processes by itself
-
-PLAYER = """
-import json, os, shutil, signal, sys, time
-from pathlib import Path
-
-if sys.argv[1] == "-c":  # asked what it has
-    os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-stage, options = sys.argv[3], sys.argv[4:]
-backend = options[options.index("--backend") + 1]
-with open("calls", "a") as file:
-    file.write(json.dumps([stage, backend, os.environ["KERAS_BACKEND"], Path(sys.argv[0]).parent.name]) + "\\n")
-act = Path(f"act-{stage}-{backend}")
-if act.exists():
-    exec(act.read_text())
-source, target = Path("source") / backend, Path(options[options.index("--config") + 1]).parent / backend
-for name in {"train": ["run.json", "losses.csv", "grids"], "sample": ["samples"]}[stage]:
-    (target / name).parent.mkdir(parents=True, exist_ok=True)
-    if (source / name).is_dir():
-        shutil.copytree(source / name, target / name, dirs_exist_ok=True)
-    else:
-        shutil.copy(source / name, target / name)
-"""
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch) -> Path:
-    """A folder to work in, with an environment for each engine; ``source`` holds what the engines are to write."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path / ".nox")
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    for backend in BACKENDS:
-        python = tmp_path / ".nox" / f"env-{backend}" / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        player = tmp_path / f"env-{backend}" / "player.py"
-        player.parent.mkdir()
-        player.write_text(PLAYER)
-        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{player}" "$@"\n')
-        python.chmod(0o755)
-        write_json(tmp_path / "source" / backend / "bench.json", bench_json(CONFIG, backend))
-    monkeypatch.setattr(reproduce, "bench_task", play_bench)
-    return tmp_path
-
-
-def play_bench(config, backends):
-    """Stands in for the benchmark: hands out what the ``source`` has."""
-    with Path("calls").open("a") as file:
-        file.write(json.dumps(["bench", " ".join(backends)]) + "\n")
-    if Path("act-bench").exists():
-        raise RunError("bench failed")
-    for backend in backends:
-        target = run_folder(config, backend).benchmark
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(Path("source") / backend / "bench.json", target)
-
-
-@pytest.fixture
-def timed(place) -> Path:
-    """A report of benchmarks alone."""
-    for backend in BACKENDS:
-        write_json(run_folder(CONFIG, backend).benchmark, bench_json(CONFIG, backend))
-    return report_task(CONFIG, BACKENDS, Path("runs"), Path("reports"))
-
-
-@pytest.fixture
-def trained(timed) -> Path:
-    """A report of benchmarks and trainings, without samples."""
-    for backend in BACKENDS:
-        write_json(run_folder(CONFIG, backend).manifest, run_json(CONFIG, backend))
-    return report_task(CONFIG, BACKENDS, Path("runs"), Path("reports"))
-
-
-def calls() -> list[tuple[str, str]]:
-    """Stage and backend of every call."""
-    file = Path("calls")
-    return [tuple(json.loads(line)[:2]) for line in file.read_text().splitlines()] if file.exists() else []
+from tests.tasks.reproducing import AGAIN, BENCH, CONFIG, as_if_at, calls
 
 
 def test_a_whole_report_again_in_each_engines_environment(place, capsys):
@@ -161,61 +76,6 @@ def test_parity_is_shown_before_training_on_every_backend(trained):
     assert command[0] == sys.executable and command[3:] == [
         "parity", "--config", "experiment.toml", "--backends", *BACKENDS
     ]  # fmt: skip
-
-
-def test_missing_environments_are_refused_before_anything_runs(timed, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    for backend in ("torch", "tensorflow"):
-        shutil.rmtree(Path(".nox") / f"env-{backend}")
-    with pytest.raises(RunError, match=r"PyTorch and TensorFlow here; run: nox -s env-torch env-tensorflow$"):
-        reproduce_task(timed)
-    assert not calls() and not AGAIN.exists()
-
-
-def test_an_engine_that_is_installed_here_needs_no_environment_of_its_own(place, monkeypatch):
-    shutil.rmtree(place / ".nox" / "env-torch")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "torch" or None)
-    found = environments.find_environments(["jax", "torch"])
-    assert found["torch"].python == sys.executable and found["jax"].python.endswith("env-jax/bin/python")
-    assert found["jax"].flags["KERAS_BACKEND"] == "jax" and found["jax"].versions == machine.versions()
-
-
-def test_an_environment_that_cannot_be_used_is_refused_with_its_reason(timed):
-    python = Path(".nox/env-torch/bin/python")
-    python.write_text("#!/bin/sh\necho 'No module named cxrbench' >&2\nexit 1\n")
-    with pytest.raises(RunError, match=r"env-torch.*for torch \(No module named cxrbench\); run: nox -s env-torch"):
-        reproduce_task(timed)
-    assert not calls() and not AGAIN.exists()
-
-
-@pytest.mark.parametrize("source", ["nih", "folder"])
-def test_images_that_are_not_named_are_refused_before_anything_runs(source, trained, monkeypatch):
-    monkeypatch.delenv(ENVIRONMENT, raising=False)
-    manifest = json.loads((trained / "results.json").read_text())["manifest"]
-    manifest["config"]["data"]["source"] = source
-    change(trained / "results.json", manifest=manifest)
-    with pytest.raises(RunError, match=f"source {source}: pass --data-dir DIR") as caught:
-        reproduce_task(trained)
-    assert (ENVIRONMENT in str(caught.value)) == (source == "nih")
-    assert not calls() and not AGAIN.exists()
-    monkeypatch.setenv(ENVIRONMENT, "images")
-    reproduce._refuse_without_images(read(trained / "results.json", Results), Path("images"))
-    if source == "nih":
-        reproduce._refuse_without_images(read(trained / "results.json", Results), None)
-
-
-def test_a_report_of_another_version_names_the_commit_to_reproduce_it_with(timed):
-    manifest = json.loads((timed / "results.json").read_text())["manifest"]
-    manifest["config"]["bench"]["rounds"] = 10
-    change(timed / "results.json", manifest=manifest)
-    with pytest.raises(RunError, match=rf"another version .*bench.rounds.*; .* git checkout {COMMIT[:12]}$"):
-        reproduce_task(timed)
-    assert not calls()
-
-
-def test_a_report_that_is_not_there_is_named(place):
-    with pytest.raises(ReportError, match="reports/none/results.json: cannot be read"):
-        reproduce_task(Path("reports/none"))
 
 
 def test_a_failing_stage_is_named_with_its_command_and_stops_the_rest(trained):
@@ -292,10 +152,6 @@ def interrupted(report: Path) -> Path:
     return left
 
 
-def as_if_at(monkeypatch, commit: str, clean: bool = True) -> None:
-    monkeypatch.setattr(machine, "source_state", lambda: {"commit": commit, "clean": clean})
-
-
 def test_an_interrupted_reproduction_goes_on_and_a_finished_one_begins_anew(timed, monkeypatch):
     as_if_at(monkeypatch, COMMIT)
     left = interrupted(timed)
@@ -334,44 +190,6 @@ def test_a_report_is_not_replaced_by_its_own_reproduction(timed):
     with pytest.raises(RunError, match="which its reproduction would replace"):
         reproduce_task(inside)
     assert (inside / "results.json").exists()
-
-
-def test_what_differs_before_anything_runs_is_said_line_by_line(trained, monkeypatch):
-    as_if_at(monkeypatch, "f" * 40, clean=False)
-    manifest = json.loads((trained / "results.json").read_text())["manifest"]
-    manifest["benchmarks"]["torch"] |= {"clean": False}
-    manifest["runs"]["jax"] |= {"status": "stopped", "steps": 8}
-    manifest["config"]["train"].pop("epochs")
-    change(trained / "results.json", manifest=manifest)
-    manifest = read(trained / "results.json", Results).manifest
-    facts = MACHINE | {"cpu": "Another CPU", "memory_bytes": 1, "gpu": "A GPU"}
-    versions = {"python": "3.11.9", "keras": "3.16.0", "further": "1"}
-    here = {
-        backend: Environment("python", versions | {backend: "1.2.3"}, facts, {"KERAS_BACKEND": backend})
-        for backend in BACKENDS
-    }
-    here["tensorflow"].flags["OMP_NUM_THREADS"] = "1"
-    assert sorted(differences(manifest, CONFIG, here)) == [
-        "JAX: training: the report's was stopped after 8 steps, this one goes to its end",
-        "PyTorch: commit: the report was made with uncommitted changes, which are nowhere",
-        "TensorFlow: environment flag OMP_NUM_THREADS: none in the report, 1 here",
-        f"commit: {COMMIT} in the report, {'f' * 40} here",
-        "commit: there are uncommitted changes here",
-        "machine: cpu: Imaginary CPU 3000 in the report, Another CPU here",
-        "machine: gpu: none in the report, A GPU here",
-        "setting train.epochs: none in the report, 2 here",
-        "version of keras: 3.15.1 in the report, 3.16.0 here",
-    ]
-
-
-def test_spelling_of_a_distribution_is_no_difference(trained, monkeypatch):
-    as_if_at(monkeypatch, COMMIT)
-    manifest = json.loads((trained / "results.json").read_text())["manifest"]
-    for made in (*manifest["benchmarks"].values(), *manifest["runs"].values()):
-        made["versions"] = {"ml_dtypes": "0.6.0"}
-    change(trained / "results.json", manifest=manifest)
-    here = {one: Environment("python", {"ml-dtypes": "0.6.0"}, MACHINE, {"KERAS_BACKEND": one}) for one in BACKENDS}
-    assert differences(read(trained / "results.json", Results).manifest, CONFIG, here) == []
 
 
 def test_a_value_that_only_the_reproduction_has_is_no_error(timed, capsys):

@@ -1,12 +1,9 @@
 """Training as a user meets it: files, resuming to the bit, stopping, and what a NaN leaves behind."""
 
-import csv
 import json
 import shutil
-import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,66 +14,17 @@ from cxrbench import backends
 from cxrbench.data.batches import batches
 from cxrbench.errors import DataError, RunError
 from cxrbench.folders import LOSS_COLUMNS, RunFolder
-from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint
+from cxrbench.gan.checkpoints import load_checkpoint
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import METRICS
 from cxrbench.tasks import train
 from cxrbench.tasks.losses import LossLog
-from cxrbench.tasks.prepare import prepare_task
 from cxrbench.tasks.sample import sample_task
 from cxrbench.tasks.train import train_task
-from tests.gan.small import small_config
+from tests.tasks.training import EPOCHS, STEPS, config, newest, rows
 
 pytestmark = pytest.mark.engine
-
-EPOCHS = 3
-STEPS = 8 * EPOCHS  # 32 training images in batches of 4
-
-
-def config(*settings):
-    return small_config(f"train.epochs={EPOCHS}", *settings)
-
-
-@pytest.fixture(scope="module")
-def backend():
-    import keras
-
-    return keras.backend.backend()
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return prepare_task(config(), None, tmp_path_factory.mktemp("datasets"))
-
-
-@pytest.fixture(scope="module")
-def run(backend, dataset, tmp_path_factory):
-    """One finished run with its samples."""
-    runs = tmp_path_factory.mktemp("runs")
-    train_task(config(), backend, dataset, runs=runs)
-    return sample_task(config(), backend, runs)
-
-
-def newest(run):
-    return newest_checkpoint(run.checkpoints, config().training_fingerprint)[0]
-
-
-def rows(run):
-    with run.losses.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def stop_after(monkeypatch, step, number=signal.SIGINT):
-    """Send this process a signal while it is in a step."""
-    add = LossLog.add
-
-    def add_and_signal(self, now, metrics):
-        if now == step:
-            signal.raise_signal(number)
-        return add(self, now, metrics)
-
-    monkeypatch.setattr(LossLog, "add", add_and_signal)
 
 
 def test_a_run_leaves_losses_grids_checkpoints_and_its_manifest(run, backend):
@@ -151,92 +99,6 @@ def test_samples_are_seeded_and_the_files_agree(run, backend):
     assert (np.load(other.sample_images) != images).any()
 
 
-@pytest.mark.parametrize(("number", "step"), [(signal.SIGINT, 10), (signal.SIGTERM, 8)])
-def test_a_stopped_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path, monkeypatch, number, step):
-    with monkeypatch.context() as patch:
-        stop_after(patch, step, number)
-        with pytest.raises(KeyboardInterrupt, match=f"after step {step + 1}; the same command goes on"):
-            train_task(config(), backend, dataset, runs=tmp_path)
-    halfway = json.loads((tmp_path / "small" / backend / "run.json").read_text())
-    assert (halfway["status"], halfway["steps"]) == ("stopped", step + 1)
-
-    resumed = train_task(config(), backend, dataset, runs=tmp_path)
-    assert resumed.losses.read_bytes() == run.losses.read_bytes()
-    assert newest(resumed).step == newest(run).step == STEPS
-    assert weights(resumed.checkpoints / newest(resumed).file_name) == weights(run.checkpoints / newest(run).file_name)
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from cxrbench.tasks.losses import LossLog
-from cxrbench.tasks.train import train_task
-from tests.tasks.test_train import config
-
-add = LossLog.add
-LossLog.add = lambda self, step, row: os.kill(os.getpid(), signal.SIGKILL) if step == 19 else add(self, step, row)
-train_task(config(), sys.argv[1], Path(sys.argv[2]), runs=Path(sys.argv[3]))
-"""
-
-
-def test_a_killed_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path):
-    """Killed in step 19, between the checkpoints of steps 16 and 24; and the newest checkpoint is torn as well."""
-    command = [sys.executable, "-c", KILLED, backend, str(dataset), str(tmp_path)]
-    killed = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    folder = RunFolder(tmp_path / "small" / backend)
-    assert json.loads(folder.manifest.read_text())["status"] == "running"
-    assert newest(folder).step == 16
-    torn = folder.checkpoints / newest(folder).file_name
-    torn.write_bytes(torn.read_bytes()[:-1000])
-
-    resumed = train_task(config(), backend, dataset, runs=tmp_path)
-    assert rows(resumed) == rows(run)
-    assert weights(resumed.checkpoints / newest(resumed).file_name) == weights(run.checkpoints / newest(run).file_name)
-
-
-def weights(file):
-    """Every array of a checkpoint, as bytes."""
-    import h5py
-
-    found = {}
-    with h5py.File(file) as stream:
-        stream.visititems(lambda name, node: found.update({name: node[()].tobytes()} if hasattr(node, "dtype") else {}))
-    assert len(found) > 20
-    return found
-
-
-def test_a_finished_run_is_kept_and_more_epochs_go_on(run, backend, dataset, tmp_path, capsys):
-    shutil.copytree(run.path, tmp_path / "small" / backend)
-    train_task(config(), backend, dataset, runs=tmp_path)
-    assert "already trained for 24 steps" in capsys.readouterr().out
-    longer = train_task(config("train.epochs=4"), backend, dataset, runs=tmp_path)
-    assert len(rows(longer)) == 32
-
-
-def test_a_run_of_other_settings_is_not_overwritten(run, backend, dataset):
-    other = config("optimizer.learning_rate=0.001")
-    with pytest.raises(RunError, match=r"small.*another training_fingerprint.*--fresh.*--set name="):
-        train_task(other, backend, dataset, runs=run.path.parents[1])
-    with pytest.raises(RunError, match="made with other training settings"):
-        sample_task(other, backend, run.path.parents[1])
-
-
-def test_fresh_replaces_a_run(run, backend, dataset, tmp_path):
-    first = train_task(config("optimizer.learning_rate=0.001", "train.epochs=1"), backend, dataset, runs=tmp_path)
-    second = train_task(config("train.epochs=1"), backend, dataset, fresh=True, runs=tmp_path)
-    assert first.path == second.path
-    assert rows(second) == rows(run)[:8]
-
-
-def test_fresh_keeps_the_old_run_where_the_new_one_is_refused(run, backend, dataset, tmp_path):
-    shutil.copytree(run.path, tmp_path / "small" / backend)
-    larger = config("data.source=folder", "train.batch_size=33")
-    with pytest.raises(DataError, match=r"batch_size.*33.*32"):
-        train_task(larger, backend, dataset, fresh=True, runs=tmp_path)
-    assert newest(RunFolder(tmp_path / "small" / backend)).step == STEPS
-
-
 def test_a_changed_data_set_is_refused(backend, dataset, tmp_path):
     changed = tmp_path / dataset.name
     shutil.copytree(dataset, changed)
@@ -247,39 +109,8 @@ def test_a_changed_data_set_is_refused(backend, dataset, tmp_path):
         train_task(config(), backend, changed, runs=tmp_path)
 
 
-def test_a_kill_between_the_last_checkpoint_and_the_end_is_mended(run, backend, dataset, tmp_path):
-    folder = tmp_path / "small" / backend
-    shutil.copytree(run.path, folder)
-    (folder / "generator.keras").unlink()
-    manifest = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(manifest | {"status": "running"}))
-    mended = train_task(config(), backend, dataset, runs=tmp_path)
-    assert mended.generator.exists()
-    assert mended.read_manifest()["status"] == "finished"
-
-
-def test_a_finished_run_keeps_the_record_of_what_made_it(run, backend, dataset, tmp_path):
-    folder = tmp_path / "small" / backend
-    shutil.copytree(run.path, folder)
-    manifest = json.loads((folder / "run.json").read_text()) | {"commit": "of an earlier day"}
-    (folder / "run.json").write_text(json.dumps(manifest))
-    train_task(config("sample.count=7"), backend, dataset, runs=tmp_path)
-    assert json.loads((folder / "run.json").read_text()) == manifest
-
-
 def test_the_columns_are_what_the_step_returns():
     assert ("step", "epoch", *METRICS) == LOSS_COLUMNS
-
-
-@pytest.mark.parametrize("text", ["{", "{}", "[]"])
-def test_a_damaged_manifest_is_named_and_the_way_out_works(run, backend, dataset, tmp_path, text):
-    folder = tmp_path / "small" / backend
-    shutil.copytree(run.path, folder)
-    (folder / "run.json").write_text(text)
-    with pytest.raises(RunError, match=r"run\.json: damaged; delete it"):
-        train_task(config(), backend, dataset, runs=tmp_path)
-    (folder / "run.json").unlink()
-    assert train_task(config(), backend, dataset, runs=tmp_path).read_manifest()["steps"] == STEPS
 
 
 def test_samples_say_which_checkpoint_they_are_of(run):
