@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from cxrbench.measure.statistics import ratio_interval
+from cxrbench.report.comparison import fewest
 from cxrbench.report.results import OURS, Process, Record, Results
 from cxrbench.report.wording import number, setting, setting_parts
 
@@ -74,13 +75,17 @@ def ranking(results: Results) -> list[Record]:
 
 
 def ratio(results: Results, slow: Record, fast: Record) -> Ratio:
-    """``slow / fast``, of processes that ran side by side in one repeat where the report has them."""
+    """``slow / fast``, of processes that ran side by side in one repeat where the report has them.
+
+    Of too few for any test to tell a difference it has no interval, and so no winner: two of them agreed within 5 % on
+    one that a repetition did not find again.
+    """
     left, right = _blocks(results, slow), _blocks(results, fast)
     both = sorted(left.keys() & right.keys())
     if not both:
         return _independent(slow, fast)
     found = ratio_interval([left[key] for key in both], [right[key] for key in both])
-    return Ratio(found.value, None, None) if math.isnan(found.low) else Ratio(*found)
+    return Ratio(found.value, None, None) if len(both) < fewest() else Ratio(*found)
 
 
 def is_of(process: Process, record: Record) -> bool:

@@ -108,3 +108,12 @@ def test_without_processes_both_intervals_are_combined():
     found = ratio(made([]), slow, fast)
     assert (found.value, found.low, found.high) == pytest.approx((2.0, 2 * math.exp(-width), 2 * math.exp(width)))
     assert found.low < 2 * 0.95 / 1.02 * 1.0 and found.clear
+
+
+@pytest.mark.parametrize(("repeats", "has_an_interval"), [(3, False), (4, True)])
+def test_processes_that_no_test_can_tell_apart_name_no_winner(repeats, has_an_interval):
+    results = Results.model_validate(benchmarked(CONFIG))
+    few = [process for process in results.processes if process.repeat < repeats]
+    fast, slow = ranking(results)[:2]
+    found = ratio(results.model_copy(update={"processes": few}), slow, fast)
+    assert (found.low is not None) == has_an_interval and found.clear == has_an_interval
