@@ -110,6 +110,11 @@ class BenchFolder:
         """What one process printed."""
         return self.path / f"{process}.log"
 
+    @property
+    def caches(self) -> Path:
+        """A compile cache per variant and setting, kept until the benchmark is finished."""
+        return self.path / "compile-caches"
+
 
 @dataclass(frozen=True)
 class ParityFolder:

@@ -20,7 +20,7 @@ def speed(results: Results) -> Table:
 
 
 def start(results: Results) -> Table:
-    """What comes before the steady state, each with an empty compile cache."""
+    """What comes before the steady state."""
     return _performance(results, START)
 
 

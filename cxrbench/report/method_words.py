@@ -45,6 +45,7 @@ def _processes(results: Results) -> str:
         "of so many steps that the clock and the one synchronisation with the device per block cost nothing, with no "
         "callback inside. A time is the median over processes of their medians, with a 95 % interval over processes, "
         "of Student's t and the bootstrap's standard error; a ratio is of processes of one repeat, which ran close to "
-        "each other. Images lie in memory; the input pipeline is measured apart, and memory in processes of its own. "
+        "each other. The first process of a variant finds an empty compile cache, later ones what it left. "
+        "Images lie in memory; the input pipeline is measured apart, and memory in processes of its own. "
         "Intervals cover the spread within one run on one machine, not that between machines, days or seeds."
     )

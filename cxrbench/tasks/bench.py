@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -57,6 +58,7 @@ def bench_task(config: Config, backends: list[str], runs: Path = RUNS) -> None:
     for backend in backends:
         _write(config, backend, environments[backend], raws, run_folder(config, backend, runs).benchmark)
     folder.unfinished.unlink()
+    shutil.rmtree(folder.caches, ignore_errors=True)
     _say_failed(folder, raws)
 
 
@@ -86,14 +88,17 @@ def _start(folder: BenchFolder, config: Config, plan: list[Process], environment
 
 
 def _measure(folder: BenchFolder, process: Process, config: Config, environment: Environment, session: str) -> None:
-    """Run one process; its compile cache is empty, so that its first step is a cold one."""
+    """Run one process. The first of its repeats finds an empty compile cache, so that its first step is a cold one."""
+    cache = folder.caches / process.shares
+    if process.repeat == 0:
+        shutil.rmtree(cache, ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:
         experiment, written = Path(scratch) / "experiment.json", Path(scratch) / "raw.json"
         experiment.write_text(config.model_dump_json(), encoding="utf-8")
         files = [str(BENCHMARKS / name) for name in FILES[process.kind]]
         command = [environment.python, "-m", "pytest", *files, "-q", "-p", "no:cacheprovider"]
         command += [f"--experiment={experiment}", f"--variant={process.variant}"]
-        command += [f"--compile-cache={scratch}/cache", f"--benchmark-json={written}"]
+        command += [f"--compile-cache={cache}", f"--benchmark-json={written}"]
         log, before = folder.log(process.name), state.snapshot()
         with log.open("w", encoding="utf-8") as out:
             environ = _environment(process)

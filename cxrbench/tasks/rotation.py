@@ -26,6 +26,11 @@ class Process:
     def name(self) -> str:
         return f"{self.setting}-{self.kind}-{self.repeat}-{self.backend}-{self.variant}"
 
+    @property
+    def shares(self) -> str:
+        """What its repeats have in common: they share a compile cache, which the first of them finds empty."""
+        return f"{self.setting}-{self.kind}-{self.backend}-{self.variant}"
+
 
 def settings(config: Config) -> list[Config]:
     """The experiment at every point of its sweep.

@@ -52,7 +52,7 @@ def test_one_setting_needs_no_groups(results):
     table = bench_tables.start(results.model_copy(update={"records": own}))
     assert all(len(row) > 1 for row in table.rows)
     assert [head.text for head in table.columns] == [
-        "Backend", "Import", "Build", "First step, compiling included", "First sample"
+        "Backend", "Import", "Build", "First step, nothing compiled before", "First sample"
     ]  # fmt: skip
 
 
