@@ -98,7 +98,9 @@ def compile(function: Callable[..., Any], variables: Variables, calls: int) -> C
         values = [variable.value.detach() for variable in variables]
         with torch.no_grad():
             if graph is None:
-                graph = make_fx(pure)([value.clone() for value in values], *inputs)
+                # On fake tensors: computed with real ones, every intermediate result is kept until all are traced.
+                record = make_fx(pure, tracing_mode="fake", _allow_non_fake_inputs=True)
+                graph = record(values, *inputs)
                 if _by_inductor(calls):
                     graph = torch.compile(graph, dynamic=False, fullgraph=True)
             return graph(values, *inputs)

@@ -9,7 +9,7 @@ from typing import Any
 from cxrbench.measure.machine import HARDWARE
 from cxrbench.quality.registry import METRICS
 from cxrbench.report import parity_words
-from cxrbench.report.peers import against_peers
+from cxrbench.report.peers import against_native, against_stock
 from cxrbench.report.results import OURS, REAL, UNITS, Results
 from cxrbench.report.standings import Standing, ranking, ratio, standings
 from cxrbench.report.timing_caveats import timing_caveats
@@ -25,8 +25,9 @@ NOT_FOR_DIAGNOSIS = (
 class Headline:
     """What a reader takes home: the answer, how sure it is, on what, and how the images compare with real ones.
 
-    ``answer`` is that of the main setting; ``further`` are ours against the peers of each backend there, and the same
-    of the other settings. ``proof`` says that all backends did the same work; it is empty where that is not shown.
+    ``answer`` is of the main setting: ours against what is written by hand, or the order of the backends where nothing
+    hand-written was timed; ``further`` is the rest on that setting, and the same of the other ones. ``proof`` says that
+    all backends did the same work; it is empty where that is not shown.
     """
 
     answer: str
@@ -41,7 +42,7 @@ class Headline:
 def headline(results: Results) -> Headline:
     """The sentences of one report."""
     timed = [standing for standing in standings(results) if standing.ours]
-    said = [[_answer(results, standing), *against_peers(standing)] for standing in timed]
+    said = [[*against_native(standing), _order(results, standing), *against_stock(standing)] for standing in timed]
     refuted = parity_words.refutation(results)  # then no two times compare
     return Headline(
         answer=refuted or (said[0][0] if said else parity_words.alone(results)),
@@ -73,7 +74,7 @@ def machines(results: Results) -> dict[str, str]:
     return {backend: machine(found, order[0].device if order else device) for backend, (found, device) in facts.items()}
 
 
-def _answer(results: Results, standing: Standing) -> str:
+def _order(results: Results, standing: Standing) -> str:
     order = standing.ours
     first = BACKENDS[order[0].backend]
     if len(order) == 1:
@@ -82,9 +83,7 @@ def _answer(results: Results, standing: Standing) -> str:
     second = BACKENDS[order[1].backend]
     lead = ratio(results, order[1], order[0])
     if lead.low is None:
-        return standing.begin(
-            f"{first} had the shortest training step, {second} took {lead}; no interval was measured."
-        )
+        return standing.begin(f"{first} had the shortest training step, {second} took {lead}; {lead.unsure}.")
     if not lead.clear:
         return standing.begin(f"{first} and {second} cannot be told apart: {second}'s step took {lead}.")
     return standing.begin(f"{first} was fastest: {second}'s training step took {lead}.")

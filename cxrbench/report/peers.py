@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from cxrbench.report.results import Record
 from cxrbench.report.standings import Standing
 from cxrbench.report.wording import BACKENDS, listing, number
@@ -12,15 +10,17 @@ from cxrbench.variants import FIT, NATIVE
 MODE = f"{NATIVE}-"  # what the name of a hand-written variant begins with
 
 
-def against_peers(standing: Standing) -> Iterator[str]:
-    """One sentence on the best hand-written form of each backend in one setting, and one on stock Keras."""
-    natives, stock = [], []
-    for ours in sorted(standing.ours, key=lambda record: list(BACKENDS).index(record.backend)):
-        best = best_native(standing, ours.backend)
-        natives.append(standing.find(ours.backend, best.variant, "step_time_ratio") if best else None)
-        stock.append(standing.find(ours.backend, FIT, "step_time_ratio"))
-    yield from _compared(standing, "Against the best hand-written form", [one for one in natives if one])
-    yield from _compared(standing, "Against stock Keras (fit)", [one for one in stock if one])
+def against_native(standing: Standing) -> list[str]:
+    """One sentence on the best hand-written form of each backend in one setting; none where none was timed."""
+    best = {backend: best_native(standing, backend) for backend in _backends(standing)}
+    ratios = [standing.find(backend, one.variant, "step_time_ratio") for backend, one in best.items() if one]
+    return _compared(standing, "Against the best hand-written form", [one for one in ratios if one])
+
+
+def against_stock(standing: Standing) -> list[str]:
+    """One sentence on stock Keras on each backend in one setting; none where it was not timed."""
+    ratios = [standing.find(backend, FIT, "step_time_ratio") for backend in _backends(standing)]
+    return _compared(standing, "Against stock Keras (fit)", [one for one in ratios if one])
 
 
 def best_native(standing: Standing, backend: str) -> Record | None:
@@ -33,14 +33,18 @@ def best_native(standing: Standing, backend: str) -> Record | None:
     return min(native, key=lambda record: record.value, default=None)
 
 
-def _compared(standing: Standing, lead: str, ratios: list[Record]) -> Iterator[str]:
+def _backends(standing: Standing) -> list[str]:
+    """Those whose shared step was timed, in the order of every table."""
+    return sorted((one.backend for one in standing.ours), key=list(BACKENDS).index)
+
+
+def _compared(standing: Standing, lead: str, ratios: list[Record]) -> list[str]:
     """One sentence of the ratios of ours over each; those whose interval holds 1 are not told apart."""
     clear = [f"{_times(one)} on {BACKENDS[one.backend]} ({_sure(one)})" for one in ratios if not _tied(one)]
     tied = [f"{BACKENDS[one.backend]} ({number(one.value)} of the time, {_sure(one)})" for one in ratios if _tied(one)]
     said = [f"takes {listing(clear)}"] * bool(clear) + [f"cannot be told apart from it on {listing(tied)}"] * bool(tied)
-    if said:
-        where = f", {standing.apart}" if standing.apart else ""
-        yield f"{lead}{where}, the shared definition {', and '.join(said)}."
+    where = f", {standing.apart}" if standing.apart else ""
+    return [f"{lead}{where}, the shared definition {', and '.join(said)}."] if said else []
 
 
 def _times(one: Record) -> str:

@@ -36,11 +36,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long one step takes as another, with its 95 % interval where both have one."""
+    """How many times as long one step takes as another, with its 95 % interval, or why there is none."""
 
     value: float
     low: float | None
     high: float | None
+    unsure: str = "no interval was measured"
 
     @property
     def clear(self) -> bool:
@@ -85,7 +86,9 @@ def ratio(results: Results, slow: Record, fast: Record) -> Ratio:
     if not both:
         return _independent(slow, fast)
     found = ratio_interval([left[key] for key in both], [right[key] for key in both])
-    return Ratio(found.value, None, None) if len(both) < fewest() else Ratio(*found)
+    if len(both) < fewest():
+        return Ratio(found.value, None, None, f"too few processes to be sure ({len(both)} each)")
+    return Ratio(*found)
 
 
 def is_of(process: Process, record: Record) -> bool:

@@ -84,6 +84,7 @@ def test_each_step_is_shown_with_how_it_was_compiled(report):
 
 def test_another_result_makes_another_headline(config, runs, tmp_path):
     bench = runs / "smoke" / "tensorflow" / "bench.json"
+    before = (report_task(config, BACKENDS, runs, tmp_path / "reports", "one") / "index.html").read_text()
     content = json.loads(bench.read_text())
     content["records"][0] |= {"value": 0.01, "ci_low": 0.009, "ci_high": 0.011}
     for process in content["processes"]:
@@ -91,8 +92,8 @@ def test_another_result_makes_another_headline(config, runs, tmp_path):
             process["step_times"] = [0.01, 0.01, 0.01]
     bench.write_text(json.dumps(content))
     folder = report_task(config, BACKENDS, runs, tmp_path / "reports", "other")
-    assert "<h1>At 32x32 images, batch 16, TensorFlow was fastest: JAX" in (folder / "index.html").read_text()
-    assert "TensorFlow was fastest" in (tmp_path / "reports" / "index.md").read_text()
+    page = (folder / "index.html").read_text()
+    assert "At 32x32 images, batch 16, TensorFlow was fastest: JAX" in page and "TensorFlow was fastest" not in before
 
 
 def test_each_quality_figure_stands_beside_that_of_real_images(report, results):

@@ -37,7 +37,7 @@ def test_a_proof_that_holds_is_one_sentence_with_its_numbers(report, results):
         "All three backends did the same work: in float64 the losses of 100 steps agree to 2.2e-16 and all weights to "
         f"5.1e-14; in float32 the first 10 steps to 1.2e-7. {COUNT} of {COUNT} bounds hold."
     )
-    assert not any("work" in caveat for caveat in said.caveats) and "JAX was fastest" in said.answer
+    assert not any("work" in caveat for caveat in said.caveats) and "JAX was fastest" in said.further[0]
     for file in ("index.html", "report.md"):
         text = (report / file).read_text()
         assert text.index(said.proof) < text.index("Speed")
@@ -89,7 +89,7 @@ def test_without_a_proof_that_is_said_first(config, runs, tmp_path, capsys):
     results, page, markdown = reported(config, runs, tmp_path, name="other")
     said = headline(results)
     expected = f"parity: no result; run: {COMMANDS} --name other."
-    assert said.proof == "" and "JAX was fastest" in said.answer and results.parity is None
+    assert said.proof == "" and "JAX was fastest" in said.further[0] and results.parity is None
     assert said.caveats[0] == f"Nothing shows that these backends did the same work: {expected}"
     assert f"Not shown: {expected}" in page and f"Not shown: {expected}" in markdown
     assert "But nothing shows it for this report" in page and "- **Parity, JAX, PyTorch and TensorFlow**" in markdown

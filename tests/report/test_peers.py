@@ -4,7 +4,7 @@ import pytest
 
 from cxrbench.parity.result import Parity
 from cxrbench.report.headline import headline
-from cxrbench.report.peers import against_peers, best_native
+from cxrbench.report.peers import against_native, against_stock, best_native
 from cxrbench.report.results import Results
 from cxrbench.report.standings import standings
 from tests.report.fabricate import parity_json, small_config
@@ -14,13 +14,18 @@ CONFIG = small_config()
 SIZES = "at 32x32 images, batch 16"
 
 
+def compared(content) -> list[str]:
+    standing = standings(Results.model_validate(content))[0]
+    return [*against_native(standing), *against_stock(standing)]
+
+
 def said(change=None) -> list[str]:
     """The sentences on the first setting, after ``change`` was made to each of its records."""
     content = benchmarked(CONFIG)
     for record in content["records"]:
         if change and record["image_size"] == CONFIG.data.image_size:
             record |= change(record) or {}
-    return [*against_peers(standings(Results.model_validate(content))[0])]
+    return compared(content)
 
 
 def test_the_best_hand_written_form_of_each_backend_is_compared():
@@ -74,15 +79,17 @@ def test_a_ratio_without_an_interval_is_said_to_have_none():
 def test_what_was_not_measured_is_not_compared():
     content = benchmarked(CONFIG)
     content["records"] = [one for one in content["records"] if one["variant"] == "ours"]
-    assert [*against_peers(standings(Results.model_validate(content))[0])] == []
+    assert compared(content) == []
     content["records"] += [one for one in benchmarked(CONFIG)["records"] if one["variant"] == "native-jit"]
-    (only,) = against_peers(standings(Results.model_validate(content))[0])
+    (only,) = compared(content)
     assert "JAX (jit; " in only and "PyTorch" not in only
 
 
 def test_backends_that_did_not_do_the_same_work_are_not_compared():
     failing = Parity.model_validate(parity_json(CONFIG, {"losses_float64": 1.0}))
     results = Results.model_validate(benchmarked(CONFIG))
-    assert len(headline(results).further) == 5  # two sentences on peers per setting, and the answer of the second
+    plain = headline(results)
+    assert plain.answer.startswith("Against the best hand-written form") and " was fastest: " in plain.further[0]
+    assert len(plain.further) == 5  # in each of two settings the order of the backends, and two sentences on peers
     refuted = headline(results.model_copy(update={"parity": failing}))
     assert refuted.further == [] and refuted.answer.startswith("These backends did not do the same work")
