@@ -88,8 +88,8 @@ def _start(folder: BenchFolder, config: Config, plan: list[Process], environment
 
 
 def _measure(folder: BenchFolder, process: Process, config: Config, environment: Environment, session: str) -> None:
-    """Run one process. The first of its repeats finds an empty compile cache, so that its first step is a cold one."""
-    cache = folder.caches / process.shares
+    """Run one process; in the first repeat the compile cache is empty, so that the first step there is a cold one."""
+    cache = folder.caches / process.cache
     if process.repeat == 0:
         shutil.rmtree(cache, ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:

@@ -27,8 +27,8 @@ class Process:
         return f"{self.setting}-{self.kind}-{self.repeat}-{self.backend}-{self.variant}"
 
     @property
-    def shares(self) -> str:
-        """What its repeats have in common: they share a compile cache, which the first of them finds empty."""
+    def cache(self) -> str:
+        """The compile cache that all repeats of a variant use, one after the other; the first finds it empty."""
         return f"{self.setting}-{self.kind}-{self.backend}-{self.variant}"
 
 

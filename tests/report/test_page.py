@@ -94,6 +94,10 @@ def test_another_result_makes_another_headline(config, runs, tmp_path):
     folder = report_task(config, BACKENDS, runs, tmp_path / "reports", "other")
     page = (folder / "index.html").read_text()
     assert "At 32x32 images, batch 16, TensorFlow was fastest: JAX" in page and "TensorFlow was fastest" not in before
+    overview = (tmp_path / "reports" / "index.md").read_text()
+    row = next(line for line in overview.splitlines() if line.startswith("| [other]"))
+    assert "TensorFlow 10.0 ms" in row and "Against the best hand-written form" in row
+    assert "<h1>Against the best hand-written form, at 32x32 images, batch 16, the shared definition" in page
 
 
 def test_each_quality_figure_stands_beside_that_of_real_images(report, results):
