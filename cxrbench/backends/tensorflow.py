@@ -16,7 +16,7 @@ from cxrbench.backends.precision import set_float
 from cxrbench.backends.xplane import read_xplane
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
-from cxrbench.gan.layers import Form
+from cxrbench.gan.convolutions import DownForm, UpForm
 
 Tensor = Any
 Variables = list[keras.Variable]
@@ -49,8 +49,12 @@ def device() -> str:
     return "gpu" if tf.config.get_visible_devices("GPU") else "cpu"
 
 
-def upsampling(filters: int) -> Form:
-    return "transposed"
+def upsampling(filters: int) -> UpForm:
+    return "product" if device() == "cpu" and filters == 1 else "transposed"
+
+
+def downsampling(channels: int) -> DownForm:
+    return "folded" if device() == "cpu" and channels == 1 else "strided"
 
 
 def value_and_grad(

@@ -10,7 +10,7 @@ from keras import ops
 
 from cxrbench.config import Config, OptimizerConfig
 from cxrbench.gan.adam import Adam
-from cxrbench.gan.layers import FormFor, plain_form
+from cxrbench.gan.layers import Forms, PlainForms
 from cxrbench.gan.networks import build_discriminator, build_generator, draw_initial_weights
 from cxrbench.gan.randomness import Purpose, normals
 
@@ -20,14 +20,15 @@ Tensor = Any
 class DCGAN(keras.Model):
     """Generator, discriminator and their optimizers; ``save_weights`` keeps all four in one file."""
 
-    def __init__(self, config: Config, form_for: FormFor = plain_form):
+    def __init__(self, config: Config, forms: Forms | None = None):
         super().__init__(name="dcgan")
-        self.generator = build_generator(config.model, config.data.image_size, form_for)
-        self.discriminator = build_discriminator(config.model, config.data.image_size)
+        forms = forms or PlainForms()
+        self.generator = build_generator(config.model, config.data.image_size, forms)
+        self.discriminator = build_discriminator(config.model, config.data.image_size, forms)
         draw_initial_weights(self.generator, config.train.seed, 0)
         draw_initial_weights(self.discriminator, config.train.seed, 1)
-        self.generator_optimizer = _adam(config.optimizer)
-        self.discriminator_optimizer = _adam(config.optimizer)
+        self.generator_optimizer = _adam(config.optimizer, forms)
+        self.discriminator_optimizer = _adam(config.optimizer, forms)
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.built = True
@@ -82,5 +83,5 @@ def from_uint8(images: Tensor, dtype: str) -> Tensor:
     return ops.cast(images, dtype) / 127.5 - 1.0
 
 
-def _adam(settings: OptimizerConfig) -> Adam:
-    return Adam(settings.learning_rate, settings.beta_1, settings.beta_2, settings.epsilon)
+def _adam(settings: OptimizerConfig, forms: Forms) -> Adam:
+    return Adam(**settings.model_dump(), fuse=forms.fuse)

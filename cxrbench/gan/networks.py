@@ -10,15 +10,15 @@ import numpy as np
 from keras import layers, ops
 
 from cxrbench.config import ModelConfig
-from cxrbench.gan.layers import FormFor, MaskedDropout, UpConv2D
+from cxrbench.gan.convolutions import DownConv2D, UpConv2D
+from cxrbench.gan.layers import Forms, leaky_dropout
 from cxrbench.gan.randomness import MASK_LEVELS
 
 Tensor = Any
 INITIAL_DEVIATION = 0.02  # DCGAN paper
-HALVE: dict[str, Any] = {"strides": 2, "padding": "same", "data_format": "channels_last"}
 
 
-def build_generator(model: ModelConfig, image_size: int, form_for: FormFor) -> keras.Model:
+def build_generator(model: ModelConfig, image_size: int, forms: Forms) -> keras.Model:
     """Latents (B, latent_dim) -> images (B, image_size, image_size, 1) in [-1, 1].
 
     Dense to the base grid, then transposed convolutions that double the grid and halve the channels;
@@ -35,13 +35,12 @@ def build_generator(model: ModelConfig, image_size: int, form_for: FormFor) -> k
         network.add(layers.ReLU())
         if level < doublings - 1:
             width //= 2
-            network.add(UpConv2D(width, model.kernel_size, form_for(width), name=f"up_{level}"))
-    network.add(UpConv2D(1, model.kernel_size, form_for(1), use_bias=True, name="image"))
+            network.add(UpConv2D(width, model.kernel_size, forms.upsampling(width), name=f"up_{level}"))
+    network.add(UpConv2D(1, model.kernel_size, forms.upsampling(1), use_bias=True, name="image"))
     network.add(layers.Activation("tanh", dtype=keras.config.floatx(), name="tanh"))  # also where layers are bfloat16
     return network
 
 
-@keras.saving.register_keras_serializable("cxrbench")
 class Discriminator(keras.Model):
     """Images (B, H, W, 1) -> logits (B, 1), positive where an image looks real.
 
@@ -50,22 +49,15 @@ class Discriminator(keras.Model):
     a step is drawn in one place; without them the network is in inference.
     """
 
-    def __init__(self, image_size: int, base_size: int, width: int, kernel_size: int, slope: float, dropped: int):
+    def __init__(self, model: ModelConfig, image_size: int, forms: Forms):
         super().__init__(name="discriminator")
-        self.settings = {
-            "image_size": image_size,
-            "base_size": base_size,
-            "width": width,
-            "kernel_size": kernel_size,
-            "slope": slope,
-            "dropped": dropped,
-        }
-        halvings = round(math.log2(image_size / base_size))
-        self.convolutions = [
-            layers.Conv2D(width * 2**level, kernel_size, name=f"down_{level}", **HALVE) for level in range(halvings)
-        ]
-        self.slope = slope
-        self.dropout = MaskedDropout(dropped)
+        width, halvings = model.discriminator_width, round(math.log2(image_size / model.base_size))
+        self.convolutions = []
+        for level in range(halvings):
+            form = forms.downsampling(width * 2 ** (level - 1) if level else 1)
+            self.convolutions.append(DownConv2D(width * 2**level, model.kernel_size, form, name=f"down_{level}"))
+        self.dropped = round(model.dropout * MASK_LEVELS)
+        self.activate = forms.fuse(leaky_dropout(model.leaky_slope, self.dropped))
         self.flatten = layers.Flatten()
         self.logit = layers.Dense(1, name="logit")
         self.mask_shapes = [
@@ -83,30 +75,19 @@ class Discriminator(keras.Model):
         """What every convolution hands on, each (B, H / 2^level, W / 2^level, C)."""
         hidden, features = images, []
         for level, convolution in enumerate(self.convolutions):
-            hidden = convolution(hidden)
-            hidden = ops.where(hidden > 0, hidden, self.slope * hidden)  # LeakyReLU, one gradient at zero for all
-            if keep is not None:
-                hidden = self.dropout(hidden, keep=keep[level])
+            values = convolution(hidden)
+            bias = ops.cast(convolution.bias, values.dtype)
+            hidden = self.activate(values, bias, None if keep is None else keep[level])
             features.append(hidden)
         return features
 
     def call(self, images: Tensor, keep: list[Tensor] | None = None) -> Tensor:
         return ops.cast(self.logit(self.flatten(self.features(images, keep)[-1])), keras.config.floatx())
 
-    def get_config(self) -> dict[str, Any]:
-        return dict(self.settings)
 
-
-def build_discriminator(model: ModelConfig, image_size: int) -> Discriminator:
+def build_discriminator(model: ModelConfig, image_size: int, forms: Forms) -> Discriminator:
     """The discriminator, with its variables made."""
-    network = Discriminator(
-        image_size,
-        model.base_size,
-        model.discriminator_width,
-        model.kernel_size,
-        model.leaky_slope,
-        round(model.dropout * MASK_LEVELS),
-    )
+    network = Discriminator(model, image_size, forms)
     network.build((None, image_size, image_size, 1))
     return network
 

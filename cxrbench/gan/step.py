@@ -57,7 +57,7 @@ def build_draws(config: Config, discriminator: Discriminator) -> Callable[[Tenso
         latents = normals(seed, Purpose.LATENTS, step, (updates + 1, batch, config.model.latent_dim), dtype)
         noise = normals(seed, Purpose.INSTANCE_NOISE, step, (sum(rows), size, size, 1), dtype)
         chance = uniforms(seed, Purpose.LABEL_FLIPS, step, (2 * batch, 1), dtype)
-        masks = keep_masks(seed, step, mask_shapes, discriminator.dropout.dropped)
+        masks = keep_masks(seed, step, mask_shapes, discriminator.dropped)
         starts = [sum(rows[:index]) for index in range(len(rows))]
         return Draws(
             [latents[index] for index in range(updates + 1)],
@@ -95,7 +95,7 @@ def build_step(gan: DCGAN, config: Config, engine: Engine) -> Callable[[Tensor, 
         value, logits, gradients = engine.value_and_grad(loss, discriminator.trainable_variables, state)
         real_logits, fake_logits = logits[:batch], logits[batch:]
         open_gate = accuracy(real_logits, fake_logits, dtype) <= objective.gate_accuracy
-        apply_where(open_gate, gan.discriminator_optimizer, gradients, discriminator.trainable_variables)
+        gan.discriminator_optimizer.apply(gradients, discriminator.trainable_variables, open_gate)
         skipped = 1.0 - ops.cast(open_gate, dtype)
         return value, ops.mean(ops.sigmoid(real_logits)), ops.mean(ops.sigmoid(fake_logits)), skipped
 
@@ -117,21 +117,3 @@ def build_step(gan: DCGAN, config: Config, engine: Engine) -> Callable[[Tensor, 
         return ops.stack([d_loss, g_loss, d_real, d_fake, skipped])
 
     return step
-
-
-def apply_where(
-    condition: Tensor,
-    optimizer: keras.optimizers.Optimizer,
-    gradients: list[Tensor],
-    variables: list[keras.Variable],
-) -> None:
-    """Apply gradients where ``condition`` (scalar boolean) is true; else leave all as it was.
-
-    Decided in the graph: reading the condition back would stop the device at every step.
-    """
-    touched = [*variables, *optimizer.variables]
-    # A copy: on an engine whose variables are changed in place, the value itself would be the new one below.
-    before = [ops.copy(variable.value) for variable in touched]
-    optimizer.apply(gradients, variables)
-    for variable, old in zip(touched, before, strict=True):
-        variable.assign(ops.where(condition, variable.value, old))

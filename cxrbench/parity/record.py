@@ -97,7 +97,7 @@ def _order(config: Config, dataset: Dataset) -> str:
 
 def layers(config: Config, engine: ModuleType, dataset: Dataset) -> Arrays:
     """What every layer makes of the first batch at the initial weights, and the gradients of both losses."""
-    gan, batch, precision = DCGAN(config, engine.upsampling), config.train.batch_size, config.compute.precision
+    gan, batch, precision = DCGAN(config, engine), config.train.batch_size, config.compute.precision
     generator, discriminator = gan.generator, gan.discriminator
     draw = build_draws(config, discriminator)
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from cxrbench.config import Config
 from cxrbench.data.batches import Dataset, batches
 from cxrbench.gan.dcgan import DCGAN, build_sampler
-from cxrbench.gan.layers import FormFor
+from cxrbench.gan.layers import Forms
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import build_step
 from cxrbench.parity.bounds import FIRST_STEPS
@@ -27,9 +27,9 @@ Arrays = dict[str, NDArray[Any]]
 class Session:
     """The DCGAN and its compiled step, from initial weights on."""
 
-    def __init__(self, config: Config, engine: ModuleType, dataset: Dataset, form_for: FormFor | None = None):
+    def __init__(self, config: Config, engine: ModuleType, dataset: Dataset, forms: Forms | None = None):
         self.config, self.engine, self.dataset = config, engine, dataset
-        self.gan = DCGAN(config, form_for or engine.upsampling)
+        self.gan = DCGAN(config, forms or engine)
         self.step = engine.compile(build_step(self.gan, config, engine), self.gan.state, calls(config))
         sampler = build_sampler(self.gan, config, SAMPLES, config.sample.seed, Purpose.SAMPLES)
         self.draw = engine.compile(sampler, self.gan.generator.variables, 1)

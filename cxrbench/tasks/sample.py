@@ -39,7 +39,7 @@ def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
         raise RunError(f"{run.checkpoints}: no checkpoint; train first: python -m cxrbench train --backend {backend}")
 
     engine = start_backend(config, run.compile_cache)
-    gan = DCGAN(config, engine.upsampling)
+    gan = DCGAN(config, engine)
     load_checkpoint(run.checkpoints, checkpoint, gan)
     batch, count = config.train.batch_size, config.sample.count
     numbers = range(-(-count // batch))

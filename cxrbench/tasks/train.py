@@ -63,7 +63,7 @@ class Training:
         self.config, self.backend, self.engine, self.dataset, self.run_folder = config, backend, engine, dataset, run
         self.steps_per_epoch = len(dataset.train) // config.train.batch_size
         self.total_steps = self.steps_per_epoch * config.train.epochs
-        self.gan = DCGAN(config, engine.upsampling)
+        self.gan = DCGAN(config, engine)
         self.step = engine.compile(build_step(self.gan, config, engine), self.gan.state, self.total_steps)
         fixed = build_sampler(self.gan, config, GRID_IMAGES, config.train.seed, Purpose.GRID)
         self.draw_grid = engine.compile(

@@ -21,7 +21,7 @@ class Ours:
     def __init__(self, config: Config, engine: ModuleType, images: NDArray[np.uint8]):
         self.config, self.engine, self.images = config, engine, images
         self.calls = config.bench.assumed_steps
-        gan = DCGAN(config, engine.upsampling)
+        gan = DCGAN(config, engine)
         self._step = engine.compile(build_step(gan, config, engine), gan.state, self.calls)
         sampler = build_sampler(gan, config, config.train.batch_size, config.sample.seed, Purpose.SAMPLES)
         self._sampler = engine.compile(sampler, gan.generator.variables, config.sample.count // config.train.batch_size)

@@ -42,7 +42,7 @@ class Small:
         self.config = config
         self.engine = backends.active()
         self.engine.configure(config.compute)
-        self.gan = DCGAN(config, self.engine.upsampling)
+        self.gan = DCGAN(config, self.engine)
         self.step = build_step(self.gan, config, self.engine)
         self.compiled = self.engine.compile(self.step, self.gan.state, calls)
 
