@@ -5,7 +5,8 @@
 | `configure`      | device, precision and rounding, before anything is built                 |
 | `describe`       | engine, version, device and how a step that is called so often is run    |
 | `device`         | "cpu" or "gpu": where it computes                                        |
-| `upsampling`     | the faster of two equal forms of a transposed convolution                |
+| `upsampling`     | the fastest of equal forms of a transposed convolution                   |
+| `downsampling`   | the fastest of equal forms of a strided convolution                      |
 | `value_and_grad` | differentiate a loss with respect to chosen variables                    |
 | `fuse`           | make one kernel of many elementwise operations, where compile does not   |
 | `compile`        | one graph of a function and its variable updates                         |

@@ -40,7 +40,7 @@ def configure(compute: ComputeConfig) -> None:
 def describe(calls: int) -> dict[str, str]:
     compiled = "one XLA program per step"
     if device() == "cpu":
-        compiled += "; transposed convolutions by output phases"
+        compiled += "; transposed convolutions, and that of the images, as matrix products"
     return {"engine": f"jax {jax.__version__}", "device": device(), "compiled": compiled, "threads": "one per core"}
 
 

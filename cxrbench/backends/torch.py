@@ -21,7 +21,7 @@ from cxrbench.backends.chrome import read_events, write_trace
 from cxrbench.backends.precision import set_float
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
-from cxrbench.gan.layers import Form
+from cxrbench.gan.convolutions import DownForm, UpForm
 
 Tensor = Any
 Variables = list[keras.Variable]
@@ -55,8 +55,12 @@ def device() -> str:
     return "gpu" if keras.ops.zeros(()).is_cuda else "cpu"
 
 
-def upsampling(filters: int) -> Form:
-    return "transposed"
+def upsampling(filters: int) -> UpForm:
+    return "product" if device() == "cpu" and filters == 1 else "transposed"
+
+
+def downsampling(channels: int) -> DownForm:
+    return "folded" if device() == "cpu" and channels == 1 else "strided"
 
 
 def value_and_grad(

@@ -8,7 +8,7 @@ differently. This one is a Keras optimizer all the same, so Keras saves and load
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -22,23 +22,11 @@ class Adam(keras.optimizers.Optimizer):
     """``m += (g - m)(1 - b1)``, ``v += (g^2 - v)(1 - b2)``, ``w -= a m / (sqrt(v) + epsilon)``.
 
     With ``a = learning_rate sqrt(1 - b2^t) / (1 - b1^t)``: epsilon is outside of the bias correction.
-
-    Args:
-        fuse: an engine's way to make one kernel of many operations; all weights are updated in one.
     """
 
-    def __init__(
-        self,
-        learning_rate: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        fuse: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function,
-        **kwargs: Any,
-    ):
+    def __init__(self, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, **kwargs: Any):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self._updated = fuse(self._update)
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
@@ -54,39 +42,34 @@ class Adam(keras.optimizers.Optimizer):
         Decided in the graph: reading the condition back would stop the device at every step.
         """
         self.build(trainable_variables)
-        places = [self._get_variable_index(variable) for variable in trainable_variables]
-        slots = [[kind[place] for place in places] for kind in (self.means, self.squares)]
-        touched = [trainable_variables, *slots, [self.iterations]]
-        old = [[variable.value for variable in kind] for kind in touched]
-        new = self._updated(list(grads), old, self.learning_rate.value, condition)
-        for kind, values in zip(touched, new, strict=True):
-            for variable, value in zip(kind, values, strict=True):
-                variable.assign(value)
+        with keras.name_scope(self.name):  # by which profiles know the optimizer's operations
+            count = self.iterations.value + 1
+            for gradient, variable in zip(grads, trainable_variables, strict=True):
+                for changed, new in self._updated(gradient, variable, count):
+                    _assign(changed, new, condition)
+            _assign(self.iterations, count, condition)
 
-    def _update(
-        self, gradients: list[Tensor], old: list[list[Tensor]], learning_rate: Tensor, condition: Tensor | None
-    ) -> list[list[Tensor]]:
-        """Old weights, means, squares and [iterations] -> new ones."""
-        weights, means, squares, (iterations,) = old
-        new: list[list[Tensor]] = [[], [], [], [iterations + 1]]
-        for gradient, weight, mean, square in zip(gradients, weights, means, squares, strict=True):
-            step = ops.cast(iterations + 1, weight.dtype)
-            correction = ops.sqrt(_one_minus_power(self.beta_2, step)) / _one_minus_power(self.beta_1, step)
-            rate = ops.cast(learning_rate, weight.dtype) * correction
-            new_mean = mean + (gradient - mean) * (1.0 - self.beta_1)
-            new_square = square + (ops.square(gradient) - square) * (1.0 - self.beta_2)
-            new_weight = weight - rate * new_mean / (ops.sqrt(new_square) + self.epsilon)
-            for kind, value in zip(new, (new_weight, new_mean, new_square), strict=False):
-                kind.append(value)
-        if condition is None:
-            return new
-        return [
-            [ops.where(condition, *pair) for pair in zip(*kinds, strict=True)] for kinds in zip(new, old, strict=True)
-        ]
+    def _updated(
+        self, gradient: Tensor, variable: keras.Variable, count: Tensor
+    ) -> Iterator[tuple[keras.Variable, Tensor]]:
+        """A weight and its slots with their new values."""
+        index, step = self._get_variable_index(variable), ops.cast(count, variable.dtype)
+        correction = ops.sqrt(_one_minus_power(self.beta_2, step)) / _one_minus_power(self.beta_1, step)
+        rate = ops.cast(self.learning_rate, variable.dtype) * correction
+        mean, square = self.means[index], self.squares[index]
+        new_mean = mean + (gradient - mean) * (1.0 - self.beta_1)
+        new_square = square + (ops.square(gradient) - square) * (1.0 - self.beta_2)
+        yield mean, new_mean
+        yield square, new_square
+        yield variable, variable - rate * new_mean / (ops.sqrt(new_square) + self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         betas = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
         return super().get_config() | betas
+
+
+def _assign(variable: keras.Variable, new: Tensor, condition: Tensor | None) -> None:
+    variable.assign(new if condition is None else ops.where(condition, new, variable.value))
 
 
 def _one_minus_power(beta: float, step: Tensor) -> Tensor:

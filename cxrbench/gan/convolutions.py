@@ -1,13 +1,14 @@
-"""Convolutions that halve the grid and transposed ones that double it, each in equal forms that engines run unequally fast.
+"""Convolutions that halve the grid and transposed ones that double it, in equal forms that engines run unequally fast.
 
-Every form is the same function of the same kernel, forward and backward, up to rounding; a backend names the one that is
-fastest there (``cxrbench/backends``, which tell what was measured). The sizes are those of the layers here: stride 2,
-"same" padding, an even kernel k, which is padded alike on all sides.
+Every form is the same function of the same kernel, forward and backward, up to rounding; a backend names the one that
+is fastest there (``cxrbench/backends``, which tell what was measured). The sizes are those of the layers here: stride
+2, "same" padding, an even kernel k, which is padded alike on all sides.
 
-**The product forms.** Of an image whose grid is folded, two by two pixels to one with four times the channels, a tap of
-the kernel is one of the 2 x 2 parts of a cell and one of (k / 2) x (k / 2) neighbouring cells. So a convolution gathers
-the neighbouring cells of each output pixel and multiplies them by the whole kernel, and a transposed one multiplies each
-input pixel by the whole kernel and adds the results up over the neighbouring cells: one large matrix product each.
+**The product forms.** Of an image whose grid is folded, two by two pixels to one with four times the channels, a tap
+of the kernel is one of the 2 x 2 parts of a cell and one of (k / 2) x (k / 2) neighbouring cells. So a convolution
+gathers the neighbouring cells of each output pixel and multiplies them by the whole kernel, and a transposed one
+multiplies each input pixel by the whole kernel and adds the results up over the neighbouring cells: one large matrix
+product each.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from cxrbench.config import Config, OptimizerConfig
+from cxrbench.config import Config
 from cxrbench.gan.adam import Adam
 from cxrbench.gan.layers import Forms, PlainForms
 from cxrbench.gan.networks import build_discriminator, build_generator, draw_initial_weights
@@ -27,8 +27,8 @@ class DCGAN(keras.Model):
         self.discriminator = build_discriminator(config.model, config.data.image_size, forms)
         draw_initial_weights(self.generator, config.train.seed, 0)
         draw_initial_weights(self.discriminator, config.train.seed, 1)
-        self.generator_optimizer = _adam(config.optimizer, forms)
-        self.discriminator_optimizer = _adam(config.optimizer, forms)
+        self.generator_optimizer = Adam(**config.optimizer.model_dump())
+        self.discriminator_optimizer = Adam(**config.optimizer.model_dump())
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.built = True
@@ -81,7 +81,3 @@ def to_uint8(images: Tensor) -> Tensor:
 def from_uint8(images: Tensor, dtype: str) -> Tensor:
     """Gray levels 0..255 -> [-1, 1]."""
     return ops.cast(images, dtype) / 127.5 - 1.0
-
-
-def _adam(settings: OptimizerConfig, forms: Forms) -> Adam:
-    return Adam(**settings.model_dump(), fuse=forms.fuse)

@@ -76,11 +76,12 @@ class Profile(NamedTuple):
 def profile(trace: dict[str, Any], seconds: float, steps: int) -> Profile:
     """Share out the time of the traced steps.
 
-    Idle is ``seconds`` times ``threads`` less every operation's own time: a thread waited for another, for Python, for
-    input or for the profiler. Threads that an operation keeps for itself (a convolution's helpers) are in no trace:
-    what they do not use is not seen. An operation whose name does not say whose it is, such as one addition of the
-    optimizer, counts as elementwise; engines that fuse or name scopes tell more. On an accelerator the operations are
-    its kernels, and its streams the threads.
+    Idle is ``seconds`` times ``threads`` less every operation's own time: a thread waited for another, for Python,
+    for input or for the profiler. What is computed as a matrix product is counted as one, a convolution too.
+    Threads that an operation keeps for itself (a convolution's helpers) are in no trace: what they do not use is
+    not seen. An operation whose name does not say whose it is, such as one addition of the optimizer, counts as
+    elementwise; engines that fuse or name scopes tell more. On an accelerator the operations are its kernels, and
+    its streams the threads.
 
     Args:
         trace: Chrome's trace-event format with ``operations``.

@@ -99,8 +99,8 @@ BOUNDS: dict[str, Bound] = {
         BROKEN,
     ),
     "other_form_float64": Bound(
-        STEP, "metrics with the transposed convolution in its other form, first 10 steps", 1e-10, "absolute",
-        "tests/gan/test_layers.py::test_both_forms_have_the_same_gradients",
+        STEP, "metrics with every convolution in another form, first 10 steps", 1e-10, "absolute",
+        "tests/gan/test_convolutions.py::test_all_forms_have_the_same_gradients",
     ),
     "native_losses_float32": Bound(
         NATIVE, f"metrics of the first {FIRST_STEPS} steps against ours on the same backend", 1e-4, "absolute",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,8 @@ from tqdm import tqdm
 from cxrbench.config import Config
 from cxrbench.data.batches import Dataset, batches
 from cxrbench.gan.checkpoints import save_checkpoint
+from cxrbench.gan.convolutions import DownForm, UpForm
 from cxrbench.gan.dcgan import DCGAN, from_uint8
-from cxrbench.gan.layers import Form
 from cxrbench.gan.objective import binary_cross_entropy, discriminator_labels
 from cxrbench.gan.randomness import Purpose, normals, threefry2x32, uniforms, words
 from cxrbench.gan.step import build_draws
@@ -30,6 +31,22 @@ from cxrbench.parity.twin import PRECISIONS, twin
 STREAM_STEPS = (0, SHOWN_STEP, 1_000_000)
 FORM_STEPS = 10
 HASHED_EPOCHS = 2
+
+
+class OtherForms:
+    """For every layer another form than the engine's own choice, and nothing fused by hand."""
+
+    def __init__(self, engine: ModuleType):
+        self.engine = engine
+
+    def upsampling(self, filters: int) -> UpForm:
+        return "transposed" if self.engine.upsampling(filters) == "product" else "product"
+
+    def downsampling(self, channels: int) -> DownForm:
+        return "product" if self.engine.downsampling(channels) == "strided" else "strided"
+
+    def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return function
 
 
 def record(
@@ -158,8 +175,8 @@ def ours(
 
 
 def other_form(config: Config, backend: str, engine: ModuleType, dataset: Dataset) -> Arrays:
-    """Metrics of the first steps, with every transposed convolution in the form that this backend does not use."""
-    session = Session(config, engine, dataset, lambda filters: _other_form(engine, filters))
+    """Metrics of the first steps, with every convolution in a form that this backend does not use."""
+    session = Session(config, engine, dataset, OtherForms(engine))
     title = f"parity {backend} {config.compute.precision}, other form"
     return {"other_form/losses": session.train(0, FORM_STEPS, title)}
 
@@ -198,10 +215,6 @@ def _state(whose: str, config: Config, state: Arrays) -> Arrays:
     """The last state, where it is compared: in float32 it is that of a chaotic training."""
     kept = state if config.compute.precision == "float64" else {}
     return {f"{whose}/state/{name}": value for name, value in kept.items()}
-
-
-def _other_form(engine: ModuleType, filters: int) -> Form:
-    return "transposed" if engine.upsampling(filters) == "phases" else "phases"
 
 
 def _int32(value: int) -> Any:

@@ -9,12 +9,14 @@ from keras import layers, ops
 
 from cxrbench.config import Config
 from cxrbench.errors import RunError
-from cxrbench.gan.networks import HALVE, draw_initial_weights
+from cxrbench.gan.networks import draw_initial_weights
 from cxrbench.gan.objective import accuracy, discriminator_labels
 from cxrbench.native import dropout_rate, levels
 
 Tensor = Any
 MOST_NOISE = 1.0  # that ``GaussianNoise`` takes
+
+HALVE: dict[str, Any] = {"strides": 2, "padding": "same", "data_format": "channels_last"}
 
 
 def build_generator(config: Config) -> keras.Sequential:

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from cxrbench import backends
-from cxrbench.gan.layers import UpConv2D
+from cxrbench.gan.convolutions import DownConv2D, UpConv2D
 from cxrbench.measure import operations
 from tests.gan.small import Small, small_config
 
@@ -65,20 +65,22 @@ def test_forward_and_backward_convolutions_are_those_of_the_step(small, traced):
     """Counted from the networks: so none is taken for its opposite, though a transposed one runs as a gradient."""
     if small.engine.device() == "gpu":
         pytest.skip("a convolution may be several kernels there")
-    up = [layer.form for layer in small.gan.generator.layers if isinstance(layer, UpConv2D)]
-    down = sum(isinstance(layer, keras.layers.Conv2D) for layer in small.gan.discriminator._flatten_layers())
-    in_generator = sum(4 if form == "phases" else 1 for form in up)
+    layers = small.gan.generator._flatten_layers(), small.gan.discriminator._flatten_layers()
+    up = sum(isinstance(layer, UpConv2D) and layer.form != "product" for layer in layers[0])
+    forms = [layer.form for layer in layers[1] if isinstance(layer, DownConv2D)]
+    down = sum(form != "product" for form in forms)
     updates = small.config.objective.generator_updates
-    forward = (1 + updates) * (in_generator + down)
+    forward = (1 + updates) * (up + down)
     # Gradients of all kernels, and of the inputs except that the images of the discriminator's own update need none.
-    kernels, inputs = down + updates * in_generator, (down - 1) + updates * (down + in_generator)
+    first = forms[0] != "product"
+    kernels, inputs = down + updates * up, (down - first) + updates * (down + up)
     backward = kernels + inputs
 
     found = operations.profile(*traced, STEPS)
     rows = [row for row in found.operations if row.kind in (operations.FORWARD, operations.BACKWARD)]
     if keras.backend.backend() == "torch":  # an operator calls others, and computes both gradients of a layer
         rows = [row for row in rows if row.name in ("aten::convolution", "aten::convolution_backward")]
-        backward = down + updates * (down + in_generator)
+        backward = down + updates * (down + up)
     calls = {
         kind: sum(row.calls for row in rows if row.kind == kind) for kind in (operations.FORWARD, operations.BACKWARD)
     }

@@ -8,7 +8,7 @@ from keras import ops
 from cxrbench.configfile import load_config
 from cxrbench.gan.adam import Adam
 from cxrbench.gan.dcgan import DCGAN, build_sampler, from_uint8, to_uint8
-from cxrbench.gan.layers import plain_form
+from cxrbench.gan.layers import PlainForms
 from cxrbench.gan.networks import build_discriminator, build_generator, draw_initial_weights
 from cxrbench.gan.randomness import Purpose
 from tests.gan.small import small_config
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.engine
 
 def test_the_reference_networks_have_the_reference_shapes():
     config = load_config("nih256")
-    generator = build_generator(config.model, 256, plain_form)
-    discriminator = build_discriminator(config.model, 256)
+    generator = build_generator(config.model, 256, PlainForms())
+    discriminator = build_discriminator(config.model, 256, PlainForms())
     kernels = {v.path.split("/")[-2]: tuple(v.shape) for v in generator.variables if v.path.endswith("kernel")}
     assert kernels == {
         "dense": (100, 8 * 8 * 256),
@@ -38,7 +38,7 @@ def test_the_reference_networks_have_the_reference_shapes():
 
 
 def test_initial_weights_are_the_same_bits_on_every_backend():
-    generator = build_generator(small_config().model, 16, plain_form)
+    generator = build_generator(small_config().model, 16, PlainForms())
     draw_initial_weights(generator, 7, 1)
     kernel = ops.convert_to_numpy(generator.get_layer("dense").kernel)
     expected = (

@@ -115,13 +115,13 @@ def padding(patch):
 
     def shifted(self, inputs):
         padded = ops.pad(inputs, ((0, 0), (2, 0), (2, 0), (0, 0)))
-        return ops.conv(padded, self.kernel, strides=2, padding="valid", data_format="channels_last") + self.bias
+        return ops.conv(padded, self.kernel, strides=2, padding="valid", data_format="channels_last")
 
-    patch.setattr(networks.layers.Conv2D, "call", shifted)
+    patch.setattr(networks.DownConv2D, "call", shifted)
 
 
 def dropout_scale(patch):
-    patch.setattr(layers.MaskedDropout, "call", lambda self, inputs, keep=None: ops.where(keep, inputs, 0 * inputs))
+    patch.setattr(layers, "MASK_LEVELS", 250)
 
 
 def learning_rate(patch):
