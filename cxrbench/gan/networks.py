@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from cxrbench.config import ModelConfig
 from cxrbench.gan.convolutions import DownConv2D, UpConv2D
-from cxrbench.gan.layers import Forms, leaky_dropout
+from cxrbench.gan.layers import BatchNormalization, Forms, leaky_dropout
 from cxrbench.gan.randomness import MASK_LEVELS
 
 Tensor = Any
@@ -31,7 +31,7 @@ def build_generator(model: ModelConfig, image_size: int, forms: Forms) -> keras.
     network.add(layers.Dense(base * base * width, use_bias=False, name="dense"))
     network.add(layers.Reshape((base, base, width)))
     for level in range(doublings):
-        network.add(layers.BatchNormalization(momentum=model.batch_norm_momentum, name=f"norm_{level}"))
+        network.add(BatchNormalization(model.batch_norm_momentum, forms, name=f"norm_{level}"))
         network.add(layers.ReLU())
         if level < doublings - 1:
             width //= 2

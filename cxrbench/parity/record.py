@@ -45,6 +45,9 @@ class OtherForms:
     def downsampling(self, channels: int) -> DownForm:
         return "product" if self.engine.downsampling(channels) == "strided" else "strided"
 
+    def normalize(self, values: Any, scale: Any, offset: Any, epsilon: float) -> tuple[Any, Any, Any]:
+        return self.engine.normalize(values, scale, offset, epsilon)  # in float64 there is but one form
+
     def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return function
 

@@ -1,11 +1,12 @@
 """What stands between the convolutions."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from cxrbench import backends
-from cxrbench.gan.layers import leaky_dropout
+from cxrbench.gan.layers import BatchNormalization, leaky_dropout
 
 pytestmark = pytest.mark.engine
 
@@ -21,3 +22,33 @@ def test_bias_leaky_and_a_dropout_that_keeps_the_expectation(fused):
     np.testing.assert_allclose(ops.convert_to_numpy(activate(values, bias)), expected, rtol=1e-6)
     kept = np.array([[2.0, -0.6], [0.0, -0.3]], dtype="float32") / 0.75
     np.testing.assert_allclose(ops.convert_to_numpy(activate(values, bias, keep)), kept, rtol=1e-6)
+
+
+def normalized(layer, compiled):
+    """Values, gradients, and what the layer keeps, of values far from a mean of zero."""
+    engine, rng = backends.active(), np.random.default_rng(0)
+    values = keras.Variable((3 + 2 * rng.standard_normal((4, 3, 5, 6))).astype("float32"))
+    weights = ops.convert_to_tensor(rng.standard_normal((4, 3, 5, 6)).astype("float32"))
+    layer.build(values.shape)
+    layer.gamma.assign(rng.standard_normal(6).astype("float32"))
+    layer.beta.assign(rng.standard_normal(6).astype("float32"))
+    variables = [values, *layer.variables]
+
+    def loss():
+        outputs = layer(values.value, training=True)
+        return ops.sum(outputs * weights), outputs
+
+    def look():
+        _, outputs, gradients = engine.value_and_grad(loss, variables[:3], variables)
+        return outputs, *gradients
+
+    results = (engine.compile(look, variables, 1) if compiled else look)()
+    return [ops.convert_to_numpy(one) for one in (*results, *(kept.value for kept in layer.variables))]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_batch_normalization_is_that_of_keras(compiled):
+    stock = normalized(keras.layers.BatchNormalization(momentum=0.9), compiled)
+    ours = normalized(BatchNormalization(0.9, backends.active()), compiled)
+    for expected, found in zip(stock, ours, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
