@@ -81,7 +81,8 @@ def test_masks_keep_the_share_asked_for_and_differ():
 
 def test_masks_are_the_bytes_of_the_words():
     drawn = np.concatenate([unsigned(word) for word in words(5, Purpose.DROPOUT, step(9), 6)])
-    expected = (drawn[:, None] >> np.array([0, 8, 16, 24], dtype=np.uint32)) % 256 >= 77
+    lanes = np.array([0, 8, 16, 24], dtype=np.uint32)
+    expected = (drawn.reshape(2, 1, -1) >> lanes[:, None]) % 256 >= 77
     masks = keep_masks(5, step(9), [(3, 7), (5, 5)], dropped=77)
     found = np.concatenate([ops.convert_to_numpy(mask).ravel() for mask in masks])
     np.testing.assert_array_equal(found, expected.ravel()[: 21 + 25])
