@@ -11,7 +11,16 @@ from cxrbench import __version__
 from cxrbench.data.nih import ATTRIBUTION
 from cxrbench.folders import write_atomically
 from cxrbench.quality.registry import METRICS
-from cxrbench.report import bench_tables, limit_tables, method_words, parity_tables, parity_words, tables
+from cxrbench.report import (
+    aims,
+    bench_tables,
+    change_tables,
+    limit_tables,
+    method_words,
+    parity_tables,
+    parity_words,
+    tables,
+)
 from cxrbench.report.album import Picture, draw_pictures, source
 from cxrbench.report.gather import Side
 from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline
@@ -77,6 +86,8 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
         "tables": {
             "parity": parity_tables.bounds(results),
             "speed": bench_tables.speed(results),
+            "aims": aims.aims(results),
+            "changes": change_tables.changes(results),
             "start": bench_tables.start(results),
             "memory": bench_tables.memory(results),
             "energy": bench_tables.energy(results),
@@ -96,6 +107,8 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
         "about": {
             "timing": method_words.timing(results),
             "variants": method_words.VARIANTS,
+            "aims": method_words.AIMS,
+            "changes": method_words.CHANGES,
             "limit": method_words.LIMIT,
         },
         "colours": COLOURS,

@@ -22,7 +22,8 @@ from cxrbench.tasks.bench_raw import Raw
 from cxrbench.tasks.bench_records import summarise
 from cxrbench.tasks.environments import Environment, find_environments
 from cxrbench.tasks.rotation import FILES, MEMORY, SPEED, Process, rotation, settings
-from cxrbench.variants import OURS
+from cxrbench.variants import OURS, WITHOUT
+from cxrbench.variants.changes import ALLOCATOR
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "tests" / "benchmarks"
 CACHES = ("JAX_COMPILATION_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
@@ -116,6 +117,8 @@ def _measure(folder: BenchFolder, process: Process, config: Config, environment:
 def _environment(process: Process) -> dict[str, str]:
     """The user's variables, without a compile cache of theirs, which would make the first step a warm one."""
     kept = {name: value for name, value in os.environ.items() if name not in CACHES}
+    if process.variant == f"{WITHOUT}-{ALLOCATOR}":
+        kept.pop("GLIBC_TUNABLES", None)
     own = {"KERAS_BACKEND": process.backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if process.kind == MEMORY:
         own["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # else the driver counts most of a GPU, whatever is used of it

@@ -1,10 +1,11 @@
 """The ways of running the training step that are timed side by side, each driven alike.
 
-| variant         | what it is                                                                        |
-|-----------------|-----------------------------------------------------------------------------------|
-| `ours`          | the shared step of ``cxrbench/gan``, compiled by ``cxrbench/backends``            |
-| `keras-fit`     | stock Keras: plain layers, a ``train_step`` as in the Keras guides, and ``fit``   |
-| `native-<mode>` | the peer that is hand-written in the engine, in one of its modes, without Keras   |
+| variant            | what it is                                                                        |
+|--------------------|-----------------------------------------------------------------------------------|
+| `ours`             | the shared step of ``cxrbench/gan``, compiled by ``cxrbench/backends``            |
+| `keras-fit`        | stock Keras: plain layers, a ``train_step`` as in the Keras guides, and ``fit``   |
+| `native-<mode>`    | the peer that is hand-written in the engine, in one of its modes, without Keras   |
+| `without-<change>` | ours with one thing undone that makes it fast; only where it is asked for         |
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 from cxrbench.config import Config
 from cxrbench.errors import ConfigError
 from cxrbench.native import MODES
+from cxrbench.variants.changes import CHANGES
 
-OURS, FIT, NATIVE = "ours", "keras-fit", "native"
+OURS, FIT, NATIVE, WITHOUT = "ours", "keras-fit", "native", "without"
 RESIDENT_BATCHES = 4  # on the host, as the input pipeline delivers them; its own speed is measured apart
 
 
@@ -44,17 +46,20 @@ def variants_of(backend: str, asked: Sequence[str] = ()) -> list[str]:
     """The variants of a backend, in the order of the table above.
 
     Args:
-        asked: those wanted, where ``native`` stands for all modes and a mode of another backend is passed over; all
-            without it.
+        asked: those wanted, where ``native`` stands for all modes, ``without`` for all changes, and what another
+            backend has alone is passed over. Without it all but the changes.
 
     Raises:
         ConfigError: one of those asked for exists on no backend.
     """
-    known = {OURS, FIT, NATIVE, *(f"{NATIVE}-{mode}" for modes in MODES.values() for mode in modes)}
+    native = {name: [f"{NATIVE}-{mode}" for mode in modes] for name, modes in MODES.items()}
+    changes = {f"{WITHOUT}-{name}": change.backends for name, change in CHANGES.items()}
+    known = {OURS, FIT, NATIVE, WITHOUT, *changes, *(mode for modes in native.values() for mode in modes)}
     if unknown := [name for name in asked if name not in known]:
         raise ConfigError(f"bench.variants: {unknown[0]!r} is not one of {', '.join(sorted(known))}")
-    own = [OURS, FIT, *(f"{NATIVE}-{mode}" for mode in MODES[backend])]
-    return [name for name in own if not asked or name in asked or (NATIVE in asked and name.startswith(NATIVE))]
+    usual = [OURS, FIT, *native[backend]]
+    own = [*usual, *(name for name, backends in changes.items() if backend in backends)]
+    return [name for name in own if name in asked or name.partition("-")[0] in asked] if asked else usual
 
 
 def build_variant(name: str, config: Config, engine: ModuleType) -> Variant:
@@ -68,6 +73,11 @@ def build_variant(name: str, config: Config, engine: ModuleType) -> Variant:
         from cxrbench.variants.fit import Fit
 
         return Fit(config, images)
+    if name.startswith(WITHOUT):
+        from cxrbench.variants.ours import Ours
+        from cxrbench.variants.without import without
+
+        return Ours(config, without(engine, name.removeprefix(f"{WITHOUT}-")), images)
     from cxrbench.variants.native import Native
 
     return Native(config, images, name.removeprefix(f"{NATIVE}-"))

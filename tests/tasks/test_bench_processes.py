@@ -51,10 +51,11 @@ class Started:
     """Stands in for the processes; ``on`` is asked before each and may end it otherwise."""
 
     def __init__(self, on=lambda command, number: 0):
-        self.on, self.commands = on, []
+        self.on, self.commands, self.environments = on, [], []
 
     def run(self, command, env, stdout, **options):
         self.commands.append((env["KERAS_BACKEND"], command))
+        self.environments.append(env)
         status = self.on(command, len(self.commands))
         if status:
             stdout.write(
@@ -103,6 +104,17 @@ def test_each_process_gets_its_backend_its_variant_and_a_cache_that_only_its_fir
     assert not bench_folder(config(), tmp_path).caches.exists()
     assert {backend for backend, command in started.commands if "--variant=native-eager" in command} == {"torch"}
     assert not bench_folder(config(), tmp_path).unfinished.exists()
+
+
+def test_the_allocators_settings_are_taken_from_the_variant_without_them_alone(tmp_path, start, monkeypatch):
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
+    started = Started(lambda command, number: 0)
+    start(tmp_path, started, 'bench.variants=["ours", "without-allocator"]')
+    has = [
+        ("--variant=without-allocator" in command, "GLIBC_TUNABLES" in env)
+        for (_, command), env in zip(started.commands, started.environments, strict=True)
+    ]
+    assert set(has) == {(True, False), (False, True)}
 
 
 def test_a_failed_peer_is_named_and_the_others_are_kept(tmp_path, start, capsys):

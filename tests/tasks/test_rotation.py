@@ -102,5 +102,9 @@ def test_the_peers_are_left_out_where_layers_are_bfloat16():
 def test_native_stands_for_all_modes_and_another_backends_mode_is_passed_over():
     assert variants_of("tensorflow", ["ours", "native"]) == ["ours", "native-graph", "native-xla"]
     assert variants_of("jax", ["native-eager", "native-jit"]) == ["native-jit"]
+    assert variants_of("jax", ["ours", "without"]) == [
+        "ours", "without-graph", "without-convolutions", "without-allocator",
+    ]  # fmt: skip
+    assert variants_of("jax", ["without-inductor", "without-graph"]) == ["without-graph"]
     with pytest.raises(ConfigError, match=r"bench.variants: 'theirs' is not one of .*keras-fit"):
         variants_of("jax", ["theirs"])

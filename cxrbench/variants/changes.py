@@ -1,0 +1,28 @@
+"""What makes the shared step fast, each thing by name: a variant of the benchmark undoes one of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """One thing that makes the step faster, in words."""
+
+    what: str
+    instead_of: str
+    backends: tuple[str, ...]
+
+
+CHANGES = {
+    "graph": Change("the whole step is one graph", "operations called from Python", ("jax", "torch", "tensorflow")),
+    "inductor": Change("Inductor compiles the graph", "the graph run as it was traced", ("torch",)),
+    "convolutions": Change(
+        "convolutions in the fastest of equal forms", "the engine's own functions", ("jax", "torch", "tensorflow")
+    ),
+    "normalization": Change("batch normalization in the engine's one operation", "several", ("tensorflow",)),
+    "fusion": Change("random draws and activations are one kernel each", "many", ("tensorflow",)),
+    "allocator": Change(
+        "the C library keeps freed memory", "giving it back at every step", ("jax", "torch", "tensorflow")
+    ),
+}
+ALLOCATOR = "allocator"  # is set where the process is started, by ``tasks/bench``
