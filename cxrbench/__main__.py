@@ -1,8 +1,14 @@
-"""``python -m cxrbench``."""
+"""``python -m cxrbench``, and the command ``cxrbench``."""
 
 from cxrbench.allocator import keep_memory
 from cxrbench.cli import main
 
-if __name__ == "__main__":
+
+def run() -> int:
+    """Run one command in a process whose C library keeps memory; returns the exit status."""
     keep_memory()
-    raise SystemExit(main())
+    return main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(run())

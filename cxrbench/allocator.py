@@ -18,12 +18,12 @@ TUNABLES = {
     "glibc.malloc.top_pad": 1 << 26,  # and grows by 64 MiB at once
     "glibc.malloc.hugetlb": 1,  # in huge pages, where the kernel has them
 }
-OWN_SETTINGS = ("GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "LD_PRELOAD")
+OWN_SETTINGS = ("GLIBC_TUNABLES", "MALLOC_", "LD_PRELOAD")  # how a user's variables begin that choose an allocator
 
 
 def keep_memory() -> None:
     """Start this command again with ``TUNABLES``, unless the user set an allocator, or it is not glibc's."""
-    if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in OWN_SETTINGS):
+    if platform.libc_ver()[0] != "glibc" or any(name.startswith(OWN_SETTINGS) for name in os.environ):
         return
     tunables = ":".join(f"{name}={value}" for name, value in TUNABLES.items())
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"GLIBC_TUNABLES": tunables})

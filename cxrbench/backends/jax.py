@@ -62,7 +62,7 @@ def downsampling(channels: int) -> DownForm:
 
 
 def normalize(values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    return layers.normalize(values, scale, offset, epsilon)
+    return layers.normalize(values, scale, offset, epsilon)  # XLA fuses its operations
 
 
 def value_and_grad(

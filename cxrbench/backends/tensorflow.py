@@ -38,7 +38,9 @@ def configure(compute: ComputeConfig) -> None:
 
 
 def describe(calls: int) -> dict[str, str]:
-    compiled = "one graph per step by tf.function; random stream by XLA"
+    compiled = "one graph per step by tf.function; draws and activations by XLA"
+    if device() == "cpu":
+        compiled += "; convolutions of one channel in other forms"
     within, between = (
         tf.config.threading.get_intra_op_parallelism_threads(),
         tf.config.threading.get_inter_op_parallelism_threads(),

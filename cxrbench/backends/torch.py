@@ -48,6 +48,8 @@ def configure(compute: ComputeConfig) -> None:
 
 def describe(calls: int) -> dict[str, str]:
     compiled = "one graph per step by make_fx, " + ("compiled by Inductor" if _by_inductor(calls) else "run as traced")
+    if device() == "cpu":
+        compiled += "; convolutions of one channel in other forms"
     threads = f"{torch.get_num_threads()} within an operation"
     return {"engine": f"torch {torch.__version__}", "device": device(), "compiled": compiled, "threads": threads}
 
@@ -65,7 +67,7 @@ def downsampling(channels: int) -> DownForm:
 
 
 def normalize(values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    return layers.normalize(values, scale, offset, epsilon)
+    return layers.normalize(values, scale, offset, epsilon)  # Inductor fuses its operations
 
 
 def value_and_grad(

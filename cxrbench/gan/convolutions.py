@@ -33,12 +33,7 @@ class _Convolution(keras.layers.Layer):
             raise ValueError(f"kernel_size must be even, not {kernel_size}")
         self.filters, self.kernel_size, self.form = filters, kernel_size, form
 
-    def get_config(self) -> dict[str, Any]:
-        settings = {"filters": self.filters, "kernel_size": self.kernel_size, "form": self.form}
-        return super().get_config() | settings
 
-
-@keras.saving.register_keras_serializable("cxrbench")
 class UpConv2D(_Convolution):
     """Transposed convolution with stride 2 and "same" padding: (B, H, W, C) -> (B, 2H, 2W, filters).
 
@@ -63,11 +58,7 @@ class UpConv2D(_Convolution):
             outputs = spread(inputs, self.kernel.value)
         return outputs if self.bias is None else outputs + self.bias
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"use_bias": self.use_bias}
 
-
-@keras.saving.register_keras_serializable("cxrbench")
 class DownConv2D(_Convolution):
     """Convolution with stride 2 and "same" padding, its bias not yet added: (B, H, W, C) -> (B, H / 2, W / 2, filters).
 
@@ -102,7 +93,8 @@ def spread(inputs: Tensor, kernel: Tensor) -> Tensor:
         def gradient(*given: Tensor, upstream: Tensor = None) -> tuple[Tensor, Tensor]:
             upstream = given[0] if upstream is None else upstream  # Keras hands it on by name on PyTorch alone
             cells = _neighbours(upstream, size)
-            return _of_pixels(ops.matmul(cells, weights), inputs), _of_weights(cells, _rows(inputs))
+            to_inputs = ops.reshape(ops.matmul(cells, weights), (-1, *inputs.shape[1:]))
+            return to_inputs, ops.matmul(ops.transpose(cells), _rows(inputs))
 
         return _scattered(ops.matmul(_rows(inputs), ops.transpose(weights)), inputs, size, filters), gradient
 
@@ -120,11 +112,11 @@ def gather(inputs: Tensor, kernel: Tensor) -> Tensor:
         def gradient(*given: Tensor, upstream: Tensor = None) -> tuple[Tensor, Tensor]:
             upstream = given[0] if upstream is None else upstream
             product = ops.matmul(_rows(upstream), ops.transpose(weights))
-            return _scattered(product, upstream, size, channels), _of_weights(cells, _rows(upstream))
+            to_inputs = _scattered(product, upstream, size, channels)
+            return to_inputs, ops.matmul(ops.transpose(cells), _rows(upstream))
 
-        return ops.reshape(
-            ops.matmul(cells, weights), (-1, inputs.shape[1] // 2, inputs.shape[2] // 2, filters)
-        ), gradient
+        grid = (inputs.shape[1] // 2, inputs.shape[2] // 2)
+        return ops.reshape(ops.matmul(cells, weights), (-1, *grid, filters)), gradient
 
     return apply(inputs, ops.reshape(_folded_kernel(kernel), (-1, filters)))
 
@@ -157,14 +149,6 @@ def _scattered(product: Tensor, pixels: Tensor, kernel_size: int, channels: int)
 def _rows(images: Tensor) -> Tensor:
     """One row per pixel: (B, H, W, C) -> (B * H * W, C)."""
     return ops.reshape(images, (-1, images.shape[-1]))
-
-
-def _of_pixels(rows: Tensor, images: Tensor) -> Tensor:
-    return ops.reshape(rows, (-1, *images.shape[1:]))
-
-
-def _of_weights(cells: Tensor, pixels: Tensor) -> Tensor:
-    return ops.matmul(ops.transpose(cells), pixels)
 
 
 def _folded(inputs: Tensor, kernel_size: int) -> Tensor:

@@ -14,6 +14,7 @@ from keras import ops
 
 from cxrbench.config import Config
 from cxrbench.gan.dcgan import DCGAN, from_uint8
+from cxrbench.gan.layers import Forms
 from cxrbench.gan.networks import Discriminator
 from cxrbench.gan.objective import accuracy, binary_cross_entropy, discriminator_labels
 from cxrbench.gan.randomness import Purpose, keep_masks, normals, uniforms
@@ -22,7 +23,7 @@ Tensor = Any
 METRICS = ("d_loss", "g_loss", "d_real", "d_fake", "d_skipped")
 
 
-class Engine(Protocol):
+class Engine(Forms, Protocol):
     """What a step needs from a backend; see ``cxrbench/backends/``."""
 
     def value_and_grad(
@@ -31,8 +32,6 @@ class Engine(Protocol):
         variables: list[keras.Variable],
         state: list[keras.Variable],
     ) -> tuple[Tensor, Any, list[Tensor]]: ...
-
-    def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]: ...
 
 
 class Draws(NamedTuple):

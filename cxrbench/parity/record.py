@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +17,7 @@ from cxrbench.data.batches import Dataset, batches
 from cxrbench.gan.checkpoints import save_checkpoint
 from cxrbench.gan.convolutions import DownForm, UpForm
 from cxrbench.gan.dcgan import DCGAN, from_uint8
+from cxrbench.gan.layers import PlainForms
 from cxrbench.gan.objective import binary_cross_entropy, discriminator_labels
 from cxrbench.gan.randomness import Purpose, normals, threefry2x32, uniforms, words
 from cxrbench.gan.step import build_draws
@@ -33,7 +33,7 @@ FORM_STEPS = 10
 HASHED_EPOCHS = 2
 
 
-class OtherForms:
+class OtherForms(PlainForms):
     """For every layer another form than the engine's own choice, and nothing fused by hand."""
 
     def __init__(self, engine: ModuleType):
@@ -44,12 +44,6 @@ class OtherForms:
 
     def downsampling(self, channels: int) -> DownForm:
         return "product" if self.engine.downsampling(channels) == "strided" else "strided"
-
-    def normalize(self, values: Any, scale: Any, offset: Any, epsilon: float) -> tuple[Any, Any, Any]:
-        return self.engine.normalize(values, scale, offset, epsilon)  # in float64 there is but one form
-
-    def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return function
 
 
 def record(

@@ -72,8 +72,8 @@ def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint
     for backend, figure in figures.histograms(counts).items():
         alt = f"Histogram of the gray levels of {BACKENDS[backend]}'s images over that of held-out real images"
         yield from _plot("histograms", f"histogram-{backend}", figure, alt)
-    shown = listing([BACKENDS[backend] for backend in grids]) or "no backend"
-    alt = f"Bars of the time per training step, and grids of synthetic images drawn by {shown}"
+    shown = listing([BACKENDS[backend] for backend in grids])
+    alt = "Bars of the time per training step" + (f", and grids of synthetic images drawn by {shown}" if shown else "")
     yield from _plot("hero", "hero", hero(results, grids), alt)
 
 

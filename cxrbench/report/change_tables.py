@@ -26,6 +26,6 @@ def changes(results: Results) -> Table:
 
 
 def _change(record: Record) -> str:
-    """The change that is undone in the variant of a record; empty where it is another variant."""
+    """The change that is undone in the variant of a record; empty for another variant, or a change of former times."""
     kind, _, change = record.variant.partition("-")
-    return change if kind == WITHOUT else ""
+    return change if kind == WITHOUT and change in CHANGES else ""

@@ -17,12 +17,12 @@ CHANGES = {
     "graph": Change("the whole step is one graph", "operations called from Python", ("jax", "torch", "tensorflow")),
     "inductor": Change("Inductor compiles the graph", "the graph run as it was traced", ("torch",)),
     "convolutions": Change(
-        "convolutions in the fastest of equal forms", "the engine's own functions", ("jax", "torch", "tensorflow")
+        "convolutions in the fastest of equal forms", "the engine's own convolutions", ("jax", "torch", "tensorflow")
     ),
-    "normalization": Change("batch normalization in the engine's one operation", "several", ("tensorflow",)),
-    "fusion": Change("random draws and activations are one kernel each", "many", ("tensorflow",)),
+    "normalization": Change("batch normalization is one operation", "normalization of several", ("tensorflow",)),
+    "fusion": Change("draws and activations are one kernel each", "draws and activations of many", ("tensorflow",)),
     "allocator": Change(
-        "the C library keeps freed memory", "giving it back at every step", ("jax", "torch", "tensorflow")
+        "the C library keeps freed memory", "memory given back at every step", ("jax", "torch", "tensorflow")
     ),
 }
 ALLOCATOR = "allocator"  # is set where the process is started, by ``tasks/bench``

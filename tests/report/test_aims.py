@@ -8,8 +8,11 @@ from tests.report.fabricate import small_config
 from tests.report.fabricate_bench import benchmarked
 
 
-def judged(**changes):
-    table = aims(Results.model_validate(benchmarked(small_config(**changes))))
+def judged(cores=2, **changes):
+    content = benchmarked(small_config(**changes))
+    for made in content["manifest"]["benchmarks"].values():
+        made["machine"] = made["machine"] | {"cores": cores}
+    table = aims(Results.model_validate(content))
     return {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
 
 
@@ -25,8 +28,9 @@ def test_every_aim_of_a_size_is_judged_by_what_was_measured():
     assert "JAX (fastest): share of the limit" in found
 
 
-def test_other_sizes_and_reports_without_a_peer_have_none():
+def test_other_sizes_and_other_machines_have_none():
     assert judged() == {}
+    assert judged(cores=16, data_image_size="64", train_batch_size="32") == {}
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_they_stand_in_the_order_of_effect():
         "JAX: the C library keeps freed memory",
     ]
     assert [row[0].backend for row in rows] == ["jax", "torch", "jax"]
-    assert rows[0][0].small == "instead of the engine's own functions"
+    assert rows[0][0].small == "instead of the engine's own convolutions"
     assert (rows[0][1].text, rows[0][2].text) == ("1.00 s", "0.100")
     assert rows[0][2].small == "0.0900 to 0.110"
 
