@@ -34,6 +34,7 @@ class _Convolution(keras.layers.Layer):
         self.filters, self.kernel_size, self.form = filters, kernel_size, form
 
 
+@keras.saving.register_keras_serializable("cxrbench")
 class UpConv2D(_Convolution):
     """Transposed convolution with stride 2 and "same" padding: (B, H, W, C) -> (B, 2H, 2W, filters).
 
@@ -57,6 +58,11 @@ class UpConv2D(_Convolution):
         else:
             outputs = spread(inputs, self.kernel.value)
         return outputs if self.bias is None else outputs + self.bias
+
+    def get_config(self) -> dict[str, Any]:
+        """By which a saved generator is loaded."""
+        own = {"filters": self.filters, "kernel_size": self.kernel_size, "form": self.form, "use_bias": self.use_bias}
+        return super().get_config() | own
 
 
 class DownConv2D(_Convolution):

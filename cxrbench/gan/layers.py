@@ -60,12 +60,13 @@ def normalize(values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> 
     return (values - mean) * (ops.rsqrt(variance + epsilon) * scale) + offset, mean, variance
 
 
+@keras.saving.register_keras_serializable("cxrbench")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer, in training by the form that an engine is fastest at."""
+    """Keras's layer, in training by the form that an engine is fastest at; loaded from a file by the plain one."""
 
-    def __init__(self, momentum: float, forms: Forms, **kwargs: Any):
-        super().__init__(momentum=momentum, **kwargs)
-        self.normalize = forms.normalize
+    def __init__(self, forms: Forms | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.normalize = (forms or PlainForms()).normalize
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         if not training:

@@ -31,7 +31,7 @@ def build_generator(model: ModelConfig, image_size: int, forms: Forms) -> keras.
     network.add(layers.Dense(base * base * width, use_bias=False, name="dense"))
     network.add(layers.Reshape((base, base, width)))
     for level in range(doublings):
-        network.add(BatchNormalization(model.batch_norm_momentum, forms, name=f"norm_{level}"))
+        network.add(BatchNormalization(forms, momentum=model.batch_norm_momentum, name=f"norm_{level}"))
         network.add(layers.ReLU())
         if level < doublings - 1:
             width //= 2

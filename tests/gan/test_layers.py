@@ -49,6 +49,6 @@ def normalized(layer, compiled):
 @pytest.mark.parametrize("compiled", [False, True])
 def test_batch_normalization_is_that_of_keras(compiled):
     stock = normalized(keras.layers.BatchNormalization(momentum=0.9), compiled)
-    ours = normalized(BatchNormalization(0.9, backends.active()), compiled)
+    ours = normalized(BatchNormalization(backends.active(), momentum=0.9), compiled)
     for expected, found in zip(stock, ours, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
