@@ -7,6 +7,7 @@
 | `device`         | "cpu" or "gpu": where it computes                                        |
 | `upsampling`     | the fastest of equal forms of a transposed convolution                   |
 | `downsampling`   | the fastest of equal forms of a strided convolution                      |
+| `bytes_of`       | the bytes of random words                                                |
 | `normalize`      | batch normalization in training                                          |
 | `value_and_grad` | differentiate a loss with respect to chosen variables                    |
 | `fuse`           | make one kernel of many elementwise operations, where compile does not   |

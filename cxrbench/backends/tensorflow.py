@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from cxrbench.backends.precision import set_float
 from cxrbench.backends.xplane import read_xplane
 from cxrbench.config import ComputeConfig
 from cxrbench.errors import RunError
-from cxrbench.gan import layers
+from cxrbench.gan import layers, randomness
 from cxrbench.gan.convolutions import DownForm, UpForm
 
 Tensor = Any
@@ -59,6 +59,10 @@ def upsampling(filters: int) -> UpForm:
 
 def downsampling(channels: int) -> DownForm:
     return "folded" if device() == "cpu" and channels == 1 else "strided"
+
+
+def bytes_of(words: Sequence[Tensor]) -> Tensor:
+    return randomness.viewed_bytes_of(words)  # where they are shifted apart, XLA computes each word four times
 
 
 def normalize(values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import keras
 from keras import ops
 
 from cxrbench.gan.convolutions import DownForm, UpForm
-from cxrbench.gan.randomness import MASK_LEVELS
+from cxrbench.gan.randomness import MASK_LEVELS, bytes_of
 
 Tensor = Any
 
@@ -22,6 +22,9 @@ class Forms(Protocol):
 
     def downsampling(self, channels: int) -> DownForm:
         """The form of a convolution of so many channels."""
+
+    def bytes_of(self, words: Sequence[Tensor]) -> Tensor:
+        """As ``randomness.bytes_of``."""
 
     def normalize(self, values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         """As ``normalize`` below."""
@@ -38,6 +41,9 @@ class PlainForms:
 
     def downsampling(self, channels: int) -> DownForm:
         return "strided"
+
+    def bytes_of(self, words: Sequence[Tensor]) -> Tensor:
+        return bytes_of(words)
 
     def normalize(self, values: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         return normalize(values, scale, offset, epsilon)

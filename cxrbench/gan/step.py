@@ -1,7 +1,7 @@
 """The training step: one discriminator update and one or more generator updates.
 
-Written in ordinary Keras style, variables assigned. A backend makes one compiled graph of it; the two
-things that it needs from the backend, to differentiate and to fuse the random stream, are handed in.
+Written in ordinary Keras style, variables assigned. A backend makes one compiled graph of it; what it needs from the
+backend, to differentiate and to draw in the fastest form, is handed in.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Draws(NamedTuple):
     keep: list[list[Tensor]]  # a mask per discriminator layer
 
 
-def build_draws(config: Config, discriminator: Discriminator) -> Callable[[Tensor], Draws]:
+def build_draws(config: Config, discriminator: Discriminator, forms: Forms) -> Callable[[Tensor], Draws]:
     """A function of the step's number (scalar int32) that gives the step's draws."""
     batch, seed, dtype = config.train.batch_size, config.train.seed, config.compute.dtype
     updates = config.objective.generator_updates
@@ -56,7 +56,7 @@ def build_draws(config: Config, discriminator: Discriminator) -> Callable[[Tenso
         latents = normals(seed, Purpose.LATENTS, step, (updates + 1, batch, config.model.latent_dim), dtype)
         noise = normals(seed, Purpose.INSTANCE_NOISE, step, (sum(rows), size, size, 1), dtype)
         chance = uniforms(seed, Purpose.LABEL_FLIPS, step, (2 * batch, 1), dtype)
-        masks = keep_masks(seed, step, mask_shapes, discriminator.dropped)
+        masks = keep_masks(seed, step, mask_shapes, discriminator.dropped, forms.bytes_of)
         starts = [sum(rows[:index]) for index in range(len(rows))]
         return Draws(
             [latents[index] for index in range(updates + 1)],
@@ -77,7 +77,7 @@ def build_step(gan: DCGAN, config: Config, engine: Engine) -> Callable[[Tensor, 
     """
     objective, dtype, batch = config.objective, config.compute.dtype, config.train.batch_size
     generator, discriminator = gan.generator, gan.discriminator
-    draw = engine.fuse(build_draws(config, discriminator))
+    draw = engine.fuse(build_draws(config, discriminator, engine))
     state = gan.state
 
     def judge(images: Tensor, noise: Tensor, keep: list[Tensor]) -> Tensor:

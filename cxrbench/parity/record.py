@@ -113,7 +113,7 @@ def layers(config: Config, engine: ModuleType, dataset: Dataset) -> Arrays:
     """What every layer makes of the first batch at the initial weights, and the gradients of both losses."""
     gan, batch, precision = DCGAN(config, engine), config.train.batch_size, config.compute.precision
     generator, discriminator = gan.generator, gan.discriminator
-    draw = build_draws(config, discriminator)
+    draw = build_draws(config, discriminator, engine)
 
     def look(images: Any, number: Any) -> dict[str, Any]:
         draws = draw(number)
@@ -191,7 +191,7 @@ def native(config: Config, backend: str, engine: ModuleType, dataset: Dataset, m
     weights = [*gan.generator.variables, *gan.discriminator.variables]
     initial = {variable.path: ops.convert_to_numpy(variable.value) for variable in weights}
     peer = module.Peer(config, initial, mode or MODES[backend][0])
-    draw = engine.compile(build_draws(config, gan.discriminator), [], 1)
+    draw = engine.compile(build_draws(config, gan.discriminator, engine), [], 1)
     total = steps(config) if config.compute.precision == "float64" else first_steps(config)
     title, metrics = f"parity {backend} {config.compute.precision}, {whose}", []
     with closing(batches(dataset.train, train.batch_size, train.seed)) as source:

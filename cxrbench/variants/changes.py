@@ -20,6 +20,9 @@ CHANGES = {
         "convolutions in the fastest of equal forms", "the engine's own convolutions", ("jax", "torch", "tensorflow")
     ),
     "normalization": Change("batch normalization is one operation", "normalization of several", ("tensorflow",)),
+    "masks": Change(
+        "dropout masks are the bytes of their words", "words shifted apart, four times drawn", ("jax", "tensorflow")
+    ),
     "fusion": Change("draws and activations are one kernel each", "draws and activations of many", ("tensorflow",)),
     "allocator": Change(
         "the C library keeps freed memory", "memory given back at every step", ("jax", "torch", "tensorflow")

@@ -25,6 +25,7 @@ def without(engine: ModuleType, change: str) -> Any:
         "inductor": {"compile": as_traced},
         "convolutions": {"upsampling": plain.upsampling, "downsampling": plain.downsampling},
         "normalization": {"normalize": plain.normalize},
+        "masks": {"bytes_of": plain.bytes_of},
         "fusion": {"fuse": plain.fuse},
         ALLOCATOR: {},
     }

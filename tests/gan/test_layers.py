@@ -52,3 +52,29 @@ def test_batch_normalization_is_that_of_keras(compiled):
     ours = normalized(BatchNormalization(backends.active(), momentum=0.9), compiled)
     for expected, found in zip(stock, ours, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_gradient_of_the_activation_is_that_of_its_parts(compiled, masked):
+    engine, rng = backends.active(), np.random.default_rng(1)
+    values, bias = (keras.Variable(rng.standard_normal(shape).astype("float32")) for shape in ((3, 4, 5, 6), (6,)))
+    weights = ops.convert_to_tensor(rng.standard_normal((3, 4, 5, 6)).astype("float32"))
+    keep = ops.convert_to_tensor(rng.random((3, 4, 5, 6)) < 0.7) if masked else None
+    activate = engine.fuse(leaky_dropout(slope=0.2, dropped=64))
+
+    def parts(values, bias):
+        outputs = ops.leaky_relu(values + bias, 0.2)
+        return outputs if keep is None else ops.where(keep, outputs / 0.75, 0.0)
+
+    def gradients_of(function):
+        def look():
+            loss = lambda: (ops.sum(function(values.value, bias.value) * weights), ())  # noqa: E731
+            return engine.value_and_grad(loss, [values, bias], [values, bias])[2]
+
+        run = engine.compile(look, [values, bias], 1) if compiled else look
+        return [ops.convert_to_numpy(gradient) for gradient in run()]
+
+    ours = gradients_of(lambda values, bias: activate(ops.convert_to_tensor(values), ops.convert_to_tensor(bias), keep))
+    for found, expected in zip(ours, gradients_of(parts), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)

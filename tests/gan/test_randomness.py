@@ -5,8 +5,9 @@ import pytest
 from keras import ops
 from scipy import stats
 
+from cxrbench import backends
 from cxrbench.gan import randomness
-from cxrbench.gan.randomness import Purpose, keep_masks, normals, threefry2x32, uniforms, words
+from cxrbench.gan.randomness import Purpose, bytes_of, keep_masks, normals, threefry2x32, uniforms, words
 from cxrbench.parity import reference
 
 pytestmark = pytest.mark.engine
@@ -79,11 +80,12 @@ def test_masks_keep_the_share_asked_for_and_differ():
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 4 / np.sqrt(first.size)
 
 
-def test_masks_are_the_bytes_of_the_words():
+@pytest.mark.parametrize("split", [bytes_of, backends.active().bytes_of])
+def test_masks_are_the_bytes_of_the_words(split):
     drawn = np.concatenate([unsigned(word) for word in words(5, Purpose.DROPOUT, step(9), 6)])
     lanes = np.array([0, 8, 16, 24], dtype=np.uint32)
     expected = (drawn.reshape(2, 1, -1) >> lanes[:, None]) % 256 >= 77
-    masks = keep_masks(5, step(9), [(3, 7), (5, 5)], dropped=77)
+    masks = keep_masks(5, step(9), [(3, 7), (5, 5)], dropped=77, split=split)
     found = np.concatenate([ops.convert_to_numpy(mask).ravel() for mask in masks])
     np.testing.assert_array_equal(found, expected.ravel()[: 21 + 25])
 

@@ -24,7 +24,7 @@ class Pair:
         networks = (self.ours.gan.generator, self.ours.gan.discriminator)
         weights = {variable.path: numpy(variable) for network in networks for variable in network.variables}
         self.peer = self.native.Peer(self.ours.config, weights, mode)
-        self.draws = build_draws(self.ours.config, self.ours.gan.discriminator)
+        self.draws = build_draws(self.ours.config, self.ours.gan.discriminator, self.ours.engine)
 
     def named(self) -> dict[str, np.ndarray]:
         return {name: numpy(variable) for name, variable in self.ours.gan.named_state.items()}
