@@ -103,7 +103,7 @@ def test_native_stands_for_all_modes_and_another_backends_mode_is_passed_over():
     assert variants_of("tensorflow", ["ours", "native"]) == ["ours", "native-graph", "native-xla"]
     assert variants_of("jax", ["native-eager", "native-jit"]) == ["native-jit"]
     assert variants_of("jax", ["ours", "without"]) == [
-        "ours", "without-graph", "without-convolutions", "without-allocator",
+        "ours", "without-graph", "without-convolutions", "without-masks", "without-allocator",
     ]  # fmt: skip
     assert variants_of("jax", ["without-inductor", "without-graph"]) == ["without-graph"]
     with pytest.raises(ConfigError, match=r"bench.variants: 'theirs' is not one of .*keras-fit"):
