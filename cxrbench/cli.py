@@ -104,7 +104,14 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     """measure the quality of the samples of every backend, beside held-out real images"""
     from cxrbench.tasks.evaluate import evaluate_task
 
-    evaluate_task(config, options.backends, _dataset(config, options), RUNS)
+    evaluate_task(config, options.backends, _dataset(config, options), RUNS, options.features)
+
+
+def ladders(config: Config, options: argparse.Namespace) -> None:
+    """damage real images step by step, and show which metric of image quality sees what"""
+    from cxrbench.tasks.ladders import ladders_task
+
+    ladders_task(config, _dataset(config, options), REPORTS, options.features)
 
 
 def report(config: Config, options: argparse.Namespace) -> None:
@@ -147,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(failed=1)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     added = {}
-    for task in (prepare, bench, profile, parity, train, sample, evaluate, report):
+    for task in (prepare, bench, profile, parity, train, sample, evaluate, report, ladders):
         added[task] = command = commands.add_parser(task.__name__, help=task.__doc__, description=task.__doc__)
         command.set_defaults(run=_configured(task))
         command.add_argument(
@@ -169,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         "--factor", type=float, default=FACTOR, metavar="F", help=f"the smallest change that counts ({FACTOR})"
     )
     pair.add_argument("--metric", action="append", metavar="NAME", help="this metric alone; may be repeated")
-    for task in (train, evaluate):
+    for task in (train, evaluate, ladders):
         added[task].add_argument(
             "--dataset", type=Path, metavar="FOLDER", help="what prepare wrote, where the source images are not at hand"
         )
@@ -186,6 +193,13 @@ def _parser() -> argparse.ArgumentParser:
         help="record: train the twins on one backend; exchange: go on there from the checkpoints of all; "
         "compare (without it): judge what all left",
     )  # fmt: skip
+    for task in (evaluate, ladders):
+        added[task].add_argument(
+            "--features",
+            type=Path,
+            metavar="FILE",
+            help="a network in an ONNX file, to compare images by its features too",
+        )
     added[prepare].add_argument("--workers", type=int, metavar="N", help="processes; one per core without it")
     added[train].add_argument("--fresh", action="store_true", help="delete an earlier run of this name and train anew")
     added[report].add_argument("--name", help="the folder under reports/; the configuration's name without it")

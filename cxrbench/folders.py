@@ -15,6 +15,7 @@ RUNS = Path("runs")
 DATASETS = Path("datasets")
 REPORTS = Path("reports")
 BACKENDS = ("jax", "torch", "tensorflow")
+PROGRESS_COLUMNS = ("step", "epoch", "train_seconds", "finest_sliced_wasserstein", "intensity_wasserstein")
 LOSS_COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "d_skipped")
 
 
@@ -33,6 +34,11 @@ class RunFolder:
     def losses(self) -> Path:
         """One CSV row per training step."""
         return self.path / "losses.csv"
+
+    @property
+    def progress(self) -> Path:
+        """Quality at fixed latents: one CSV row per sample grid."""
+        return self.path / "progress.csv"
 
     @property
     def checkpoints(self) -> Path:

@@ -23,6 +23,11 @@ def save_png(image: NDArray[np.uint8], file: Path) -> None:
     os.replace(partial, file)
 
 
+def save_gray(image: NDArray[np.uint8], file: Path) -> None:
+    """Write one (H, W) picture that holds real images too."""
+    Image.fromarray(image).save(file, format="PNG", optimize=True)
+
+
 def grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(N, H, W) -> one picture, as square as it can be, row by row."""
     count, height, width = images.shape

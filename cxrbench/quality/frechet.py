@@ -1,57 +1,67 @@
-"""Fréchet distance between Gaussians fitted to two sets of features.
-
-On features of simple pixels it is **not** FID, which is defined on Inception-v3's pool3 features only.
-"""
+"""Fréchet distance between Gaussians fitted to two sets of features: FID on Inception-v3's, and on no others."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from cxrbench.quality.images import Images, QualityError, Reals, area_means
-from cxrbench.quality.registry import Measured, metric
+from cxrbench.quality.distances import refuse_what_is_not_finite
+from cxrbench.quality.images import Reals
+from cxrbench.quality.intervals import Kept, Measured, jackknifed
+from cxrbench.quality.registry import metric
+from cxrbench.quality.sets import Sets
 
 
 @metric(
-    "frechet_pooled8",
-    label="Fréchet distance of 8x8 area means (not FID)",
-    unit="gray levels²",
+    "f{i}d_{space}_n{n}",
+    label="F{I}D, {space_label}, N = {n}",
+    unit="feature units²",
     against="reference",
     good="lower",
+    over="space",
 )
-def frechet_pooled8(images: Images, reference: Images, seed: int) -> Measured:
-    """Fréchet distance between Gaussians fitted to the 8x8 area means of the images. These are coarse brightness
-    layouts and not Inception features: this is not FID, compares with no published FID, and is blind to fine detail.
-
-    It falls with N, so it is comparable at equal N only, and has no bootstrap interval for the same reason.
+def frechet_distance_of_features(sets: Sets, space: str) -> Measured:
+    """Fréchet distance to the held-out images in a space of features. It falls with N, for real images too: compare it
+    at equal N alone, and below N = 2,048 with no published figure.
     """
-    return Measured(frechet_distance_of_samples(area_means(images, 8), area_means(reference, 8)))
+    images, reference = sets.features(space, "images"), sets.features(space, "reference")
+
+    def distance(kept: Kept) -> float:
+        return frechet_distance_of_samples(images[kept], reference[kept])
+
+    return jackknifed(distance, len(images), sets.seed, least=0.0)
 
 
 def frechet_distance_of_samples(a: Reals, b: Reals) -> float:
-    """Fréchet distance between Gaussians fitted to (N, D) and (M, D) float64 features, N and M at least 2."""
-    return frechet_distance(a.mean(axis=0), np.cov(a, rowvar=False), b.mean(axis=0), np.cov(b, rowvar=False))
-
-
-def frechet_distance(mean_a: Reals, covariance_a: Reals, mean_b: Reals, covariance_b: Reals) -> float:
     """``|m_a - m_b|² + tr(A + B - 2 (A B)^(1/2))``, in the squared unit of the features.
 
-    The trace of the root is the sum of the roots of the eigenvalues of ``A^(1/2) B A^(1/2)``, which is symmetric and
-    has the eigenvalues of ``A B``: no matrix root of a non-symmetric product, no imaginary parts.
+    The covariances A and B are ``X^T X`` of the centred features divided by the root of N - 1. So the eigenvalues of
+    ``A B`` are the squared singular values of ``X_a X_b^T``, whose sum is the trace of the root: no matrix root, no
+    imaginary parts, and N by N numbers where D by D would be more.
 
     Args:
-        mean_a, mean_b: (D,) float64.
-        covariance_a, covariance_b: (D, D) float64, positive semi-definite.
+        a, b: (N, D) and (M, D) features, N and M at least 2.
 
     Raises:
         QualityError: a number is not finite.
 
-    Source: Dowson and Landau 1982.
+    Source: Dowson and Landau 1982 (the distance); Heusel et al. 2017 (on Inception's features: FID).
     """
-    if not all(np.isfinite(part).all() for part in (mean_a, covariance_a, mean_b, covariance_b)):
-        raise QualityError("features: some are not finite; the network that made the images or features diverged")
-    eigenvalues, eigenvectors = np.linalg.eigh(covariance_a)
-    root_a = (eigenvectors * np.sqrt(eigenvalues.clip(min=0))) @ eigenvectors.T
-    trace_of_root = np.sqrt(np.linalg.eigvalsh(root_a @ covariance_b @ root_a).clip(min=0)).sum()
-    shift = mean_a - mean_b
-    distance = shift @ shift + np.trace(covariance_a) + np.trace(covariance_b) - 2 * trace_of_root
+    a, b = a.astype(np.float64), b.astype(np.float64)  # float32 is off by half a unit of FID
+    refuse_what_is_not_finite(a, b)
+    shift = a.mean(axis=0) - b.mean(axis=0)
+    first, second = _centred(a), _centred(b)
+    if len(a) > a.shape[1]:  # D by D is less then, and the R of X = Q R has the same products
+        first, second = _triangular(first), _triangular(second)
+    trace_of_root = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    distance = shift @ shift + (first**2).sum() + (second**2).sum() - 2 * trace_of_root
     return max(float(distance), 0.0)  # equal sets: rounding alone may fall below zero
+
+
+def _triangular(features: Reals) -> Reals:
+    """R of ``X = Q R``."""
+    return np.asarray(np.linalg.qr(features, mode="r"))
+
+
+def _centred(features: Reals) -> Reals:
+    """Whose ``X^T X`` is the unbiased covariance."""
+    return (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.errors import CxrbenchError
 
 Images = NDArray[np.uint8]
-Reals = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
 
 FEWEST = 16
 BLOCK = 64  # images at a time in float64, so that 2048 of 256x256 take 34 MB and not 1 GB
@@ -99,12 +101,10 @@ def _area_means(images: Images, side: int) -> Reals:
     return reduced.reshape(len(images), -1)
 
 
-def histogram(images: Images) -> NDArray[np.int64]:
-    """How many pixels of the whole set have each gray level: (256,) int64."""
-    counts = np.zeros(256, np.int64)
-    for image in images:  # one at a time: bincount works on an int64 copy
-        counts += np.bincount(image.ravel(), minlength=256)
-    return counts
+def histograms(images: Images) -> NDArray[np.int64]:
+    """How many pixels of each image have each gray level: (N, 256) int64."""
+    # One at a time: bincount works on an int64 copy.
+    return np.stack([np.bincount(image.ravel(), minlength=256) for image in images])
 
 
 def _size(images: Images) -> str:

@@ -1,29 +1,31 @@
-"""The metrics there are, each one short registered function, and how one is applied."""
+"""The metrics there are, each one short registered function, and the names of their figures.
+
+The name of a figure carries its protocol, so that two figures of one name can be compared: ``kid_inception``,
+``fid_inception_n1000``, ``sliced_wasserstein_64``. A metric that has several is registered under a template:
+
+| in a template     | is                                                                                      |
+|-------------------|-----------------------------------------------------------------------------------------|
+| `{space}`         | a space of features; `{i}` (in labels `{I}`) the letter that Inception's alone may bear |
+| `{band}`          | the side of a band of spatial frequency, in pixels                                      |
+| `{n}`             | the number of images in each set                                                        |
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from scipy import stats
+from cxrbench.quality.intervals import Measured
+from cxrbench.quality.sets import Against, Sets
+from cxrbench.quality.spaces import INCEPTION, PIXELS, label_of
 
-from cxrbench.quality.images import Images, QualityError, Reals, check_images, check_same_size, draw
-
-Against = Literal["reference", "train", "itself"]
-Good = Literal["lower", "near real"]
-RESAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One figure, with the ends of its 95 % interval where resampling images gives an honest one."""
-
-    value: float
-    ci_low: float | None = None
-    ci_high: float | None = None
+Good = Literal["lower", "higher", "near real"]
+Over = Literal["once", "space", "space or pixels", "band", "phantom"]
+COARSEST = 16  # pixels: the last band is what is left at this size
+PARTS = {"i": "i?", "space": "[a-z0-9_]+?", "band": "[0-9]+", "n": "[0-9]+"}
 
 
 @dataclass(frozen=True)
@@ -35,93 +37,75 @@ class Metric:
     function's docstring.
     """
 
-    name: str
+    template: str
     label: str
     unit: str
     against: Against
     good: Good
+    over: Over
     about: str
-    function: Callable[[Images, Images, int], Measured]
+    function: Callable[..., Measured]
 
-
-METRICS: dict[str, Metric] = {}
+    def figures(self, sets: Sets) -> Iterator[tuple[str, Callable[[], Measured]]]:
+        """Every figure's name, and what computes it."""
+        if self.over == "once" or (self.over == "phantom" and sets.anatomist):
+            yield self.template.format(n=len(sets.images)), lambda: self.function(sets)
+        elif self.over == "band":
+            for side in bands(min(sets.images.shape[1:])):
+                yield self.template.format(band=side), lambda side=side: self.function(sets, side)  # type: ignore[misc]
+        elif self.over != "phantom":
+            for space in [*sets.spaces, *([PIXELS.name] if self.over == "space or pixels" else [])]:
+                name = self.template.format(i=_letter(space), space=space, n=len(sets.images))
+                yield name, lambda space=space: self.function(sets, space)  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class RealSets:
-    """The real images: N held out, N other ones from training, and all of the training images; (N, H, W) uint8."""
+class Figure:
+    """What a name says: the metric, and what a reader calls this figure of it."""
 
-    reference: Images
-    train_draw: Images
-    train: Images
+    metric: Metric
+    label: str
+    rank: tuple[int, int]  # the order in which figures are shown
 
-    @classmethod
-    def of(cls, test: Images, train: Images, count: int, seed: int) -> RealSets:
-        """Draw both real sets of ``count`` images with one seed."""
-        return cls(reference=draw(test, count, seed), train_draw=draw(train, count, seed), train=train)
+
+METRICS: list[Metric] = []
 
 
 def metric(
-    name: str, *, label: str, unit: str, against: Against, good: Good
-) -> Callable[[Callable[[Images, Images, int], Measured]], Callable[[Images, Images, int], Measured]]:
-    """Register ``function(images, other, seed) -> Measured``; its docstring's first paragraph is for the reader.
+    template: str, *, label: str, unit: str, against: Against, good: Good, over: Over = "once"
+) -> Callable[[Callable[..., Measured]], Callable[..., Measured]]:
+    """Register ``function(sets) -> Measured``, or ``function(sets, space or band)``; its docstring's first paragraph
+    is for the reader."""
 
-    The name carries the protocol (``frechet_pooled8``), so that two figures of one name can be compared.
-    """
-
-    def register(function: Callable[[Images, Images, int], Measured]) -> Callable[[Images, Images, int], Measured]:
+    def register(function: Callable[..., Measured]) -> Callable[..., Measured]:
         about = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
-        METRICS[name] = Metric(name, label, unit, against, good, about, function)
+        METRICS.append(Metric(template, label, unit, against, good, over, about, function))
         return function
 
     return register
 
 
-def measure(one: Metric, images: Images, real: RealSets, seed: int, name: str = "generated") -> Measured:
-    """Apply one metric to generated images, (N, H, W) uint8.
-
-    Raises:
-        QualityError: the sets cannot be measured, or N is not that of the held-out images.
-    """
-    other = {"reference": real.reference, "train": real.train, "itself": images}[one.against]
-    check_images(images, name)
-    check_images(other, one.against)
-    check_same_size(images, other, name, one.against)
-    if len(images) != len(real.reference):
-        raise QualityError(
-            f"{name}: {len(images)} images beside {len(real.reference)} held-out ones; figures compare at equal N only"
-        )
-    return one.function(images, other, seed)
+def find(name: str) -> Figure | None:
+    """The figure of this name, of whatever space and N; None where no metric has it."""
+    for number, one in enumerate(METRICS):
+        pattern = re.sub(r"\\{(\w+)\\}", lambda part: f"(?P<{part[1]}>{PARTS[part[1]]})", re.escape(one.template))
+        found = re.fullmatch(pattern, name)
+        if found and (not found.groupdict().get("space") or _letter(found["space"]) == found.groupdict().get("i", "")
+                      or "i" not in found.groupdict()):  # fmt: skip
+            parts = found.groupdict()
+            space, band = parts.get("space") or "", int(parts.get("band") or 0)
+            words = {"I": _letter(space).upper(), "space_label": label_of(space), "band": band, "n": parts.get("n")}
+            return Figure(one, one.label.format(**words), (number, -band))
+    return None
 
 
-def measure_real(one: Metric, real: RealSets, seed: int) -> Measured:
-    """The same figure for real images at the same N: what good looks like.
-
-    A distance to the held-out images is taken from N training images, because a set is at distance 0 from itself;
-    every other figure is that of the held-out images.
-
-    Raises:
-        QualityError: the sets cannot be measured.
-    """
-    stand_in = real.train_draw if one.against == "reference" else real.reference
-    return measure(one, stand_in, real, seed, name="real")
+def bands(side: int) -> list[int]:
+    """The sides of the bands of an image, the finest first: halving down to 16 pixels."""
+    found = [side]
+    while found[-1] >= 2 * COARSEST:
+        found.append((found[-1] + 1) // 2)
+    return found
 
 
-def with_interval(values: Reals, statistic: Callable[..., Reals], seed: int) -> Measured:
-    """A statistic of independent values with its percentile bootstrap interval (Efron 1979), 1000 resamples.
-
-    Args:
-        values: (N,) float64.
-        statistic: takes ``axis``, such as ``np.median``.
-    """
-    drawn = stats.bootstrap(
-        (values,),
-        statistic,
-        n_resamples=RESAMPLES,
-        confidence_level=0.95,
-        method="percentile",
-        vectorized=True,
-        batch=100,
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Measured(float(statistic(values, axis=-1)), float(drawn.low), float(drawn.high))
+def _letter(space: str) -> str:
+    return "i" if space == INCEPTION else ""

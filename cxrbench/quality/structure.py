@@ -8,7 +8,9 @@ from skimage.metrics import structural_similarity
 from tqdm import tqdm
 
 from cxrbench.quality.images import Images, QualityError
-from cxrbench.quality.registry import Measured, metric, with_interval
+from cxrbench.quality.intervals import Measured, bootstrapped
+from cxrbench.quality.registry import metric
+from cxrbench.quality.sets import Sets
 
 MOST_PAIRS = 512
 WINDOW = 11  # pixels: a Gaussian of sigma 1.5, cut at 3.5 sigma
@@ -21,15 +23,20 @@ WINDOW = 11  # pixels: a Gaussian of sigma 1.5, cut at 3.5 sigma
     against="itself",
     good="near real",
 )
-def pairwise_ssim(images: Images, other: Images, seed: int) -> Measured:
+def pairwise_ssim(sets: Sets) -> Measured:
     """Mean SSIM over random pairs within the set, no image used twice (at most 512 pairs). Above the real figure the
     images are too alike, as in mode collapse; below it they are more disordered than X-rays.
     """
-    _refuse_what_has_no_structure(images)
+    refuse_what_has_no_structure(sets.images)
+    both = tqdm(zip(*pairs(sets.images, sets.seed), strict=True), desc="SSIM", delay=5, leave=False)
+    return bootstrapped(np.array([ssim(a, b) for a, b in both]), np.mean, sets.seed)
+
+
+def pairs(images: Images, seed: int) -> tuple[Images, Images]:
+    """At most 512 random pairs of (N, H, W) images, none used twice: the first and the second of each."""
     shuffled = np.random.default_rng(seed).permutation(len(images))
-    pairs = shuffled[: len(images) // 2 * 2].reshape(-1, 2)[:MOST_PAIRS]
-    scores = [ssim(images[a], images[b]) for a, b in tqdm(pairs, desc="SSIM", delay=5, leave=False)]
-    return with_interval(np.array(scores), np.mean, seed)
+    chosen = shuffled[: len(images) // 2 * 2].reshape(-1, 2)[:MOST_PAIRS]
+    return images[chosen[:, 0]], images[chosen[:, 1]]
 
 
 def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
@@ -41,7 +48,12 @@ def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(score)
 
 
-def _refuse_what_has_no_structure(images: Images) -> None:
+def refuse_what_has_no_structure(images: Images) -> None:
+    """Images smaller than the window, or of one gray level.
+
+    Raises:
+        QualityError: some are.
+    """
     if min(images.shape[1:]) < WINDOW:
         raise QualityError(f"SSIM needs images of at least {WINDOW}x{WINDOW}, not {images.shape[1]}x{images.shape[2]}")
     constant = np.flatnonzero(images.min(axis=(1, 2)) == images.max(axis=(1, 2)))

@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cxrbench.pictures import NOTICE
-from cxrbench.report import figures
+from cxrbench.report import figures, quality_figures
 from cxrbench.report.gather import Side
 from cxrbench.report.growth_figures import growth
 from cxrbench.report.hero import hero
 from cxrbench.report.parity_figure import parity_figure
-from cxrbench.report.results import Results
+from cxrbench.report.results import Evaluation, Results
 from cxrbench.report.speed_figures import bars, order
 from cxrbench.report.wording import BACKENDS, listing, metric_label
 
@@ -68,13 +68,27 @@ def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint
     for column, title in (("d_loss", "Discriminator loss"), ("g_loss", "Generator loss")):
         alt = f"{title} by training step on a logarithmic scale, all backends overlaid"
         yield from _plot("losses", column, figures.loss(curves, column, title), alt)
-    counts = {side.backend: side.evaluation.histograms for side in sides if side.evaluation}
-    for backend, figure in figures.histograms(counts).items():
-        alt = f"Histogram of the gray levels of {BACKENDS[backend]}'s images over that of held-out real images"
-        yield from _plot("histograms", f"histogram-{backend}", figure, alt)
+    measured = {side.backend: side.progress for side in sides if side.progress is not None}
+    alt = "Distance of every backend's images to held-out real ones while training, by minutes: texture and gray levels"
+    yield from _plot("progress", "progress", quality_figures.progress(measured), alt)
+    yield from _quality({side.backend: side.evaluation for side in sides if side.evaluation})
     shown = listing([BACKENDS[backend] for backend in grids])
     alt = "Bars of the time per training step" + (f", and grids of synthetic images drawn by {shown}" if shown else "")
     yield from _plot("hero", "hero", hero(results, grids), alt)
+
+
+def _quality(found: dict[str, Evaluation]) -> Iterator[Picture]:
+    counts = {backend: one.histograms for backend, one in found.items()}
+    for backend, figure in quality_figures.histograms(counts).items():
+        alt = f"Histogram of the gray levels of {BACKENDS[backend]}'s images over that of held-out real images"
+        yield from _plot("histograms", f"histogram-{backend}", figure, alt)
+    alt = "Power by spatial frequency of every backend's images over that of held-out real images"
+    yield from _plot(
+        "spectra", "spectra", quality_figures.spectra({name: one.spectra for name, one in found.items()}), alt
+    )
+    alt = "Held-out real images and every backend's images as points in the plane of their largest variety"
+    maps = {name: one.feature_map for name, one in found.items()}
+    yield from _plot("map", "feature-map", quality_figures.feature_maps(maps), alt)
 
 
 def _timings(results: Results) -> Iterator[Picture]:
@@ -107,12 +121,31 @@ def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.ui
         yield Picture(
             "samples", f"grid-{backend}.png", alt, f"{name}, synthetic", figures.picture_png(grid, NOTICE), backend
         )
-    reference = next((side.reference for side in sides if side.reference), None)
+    yield from _gallery(results, sides)
+    reference = next((side.picture("reference") for side in sides if side.picture("reference")), None)
     if reference and may_show_real(results):
         kind = "drawn phantoms" if source(results) == "phantom" else "NIH ChestX-ray14"
         png = figures.picture_png(figures.read_picture(reference))
         caption = f"Held-out images of the data set: {kind}"
         yield Picture("samples", "real.png", f"Grid of held-out images: {kind}", caption, png, "real")
+
+
+def _gallery(results: Results, sides: list[Side]) -> Iterator[Picture]:
+    """Images that are worth a look, as the evaluation chose them."""
+    shown = {
+        "realism": ("the most realistic of the samples by density above, the least realistic below", True),
+        "suspects": (
+            "the samples that are nearest to training images above, these training images below",
+            may_show_real(results),
+        ),
+    }  # fmt: skip
+    for name, (what, may_be_shown) in shown.items():
+        for side in sides:
+            file = side.picture(name)
+            if file and may_be_shown:
+                png = figures.picture_png(figures.read_picture(file), NOTICE)
+                caption = f"{BACKENDS[side.backend]}: {what}"
+                yield Picture("gallery", f"{name}-{side.backend}.png", caption, caption, png, side.backend)
 
 
 def may_show_real(results: Results) -> bool:

@@ -1,4 +1,4 @@
-"""The style of every figure, one colour per backend everywhere, and the figures of losses and gray levels."""
+"""The style of every figure, one colour per backend everywhere, and the figures of losses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from scipy.signal import lfilter
 
-from cxrbench.report.results import Histograms
 from cxrbench.report.wording import BACKENDS, COLOURS
 
 INK, FAINT = "#1b2430", "#d5dae1"
@@ -60,28 +59,6 @@ def smoothed(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
     logs = np.log(np.maximum(values, 1e-8))
     start = np.array([(1 - weight) * logs[0]])
     return np.exp(lfilter([weight], [1, weight - 1], logs, zi=start)[0])
-
-
-def histograms(counts: dict[str, Histograms]) -> dict[str, Figure]:
-    """Share of pixels by gray level, generated over held-out real: one figure per backend, on one scale."""
-    shares = {
-        backend: [np.array(bins) / sum(bins) * 100 for bins in (pair.reference, pair.generated)]
-        for backend, pair in counts.items()
-    }
-    top = max((np.percentile(share, 99) for pair in shares.values() for share in pair), default=1.0)
-    drawn = {}
-    for backend, (real, made) in shares.items():
-        drawn[backend] = figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
-        axes = figure.subplots()
-        axes.fill_between(range(256), real, step="mid", color=COLOURS["real"], alpha=0.35, lw=0, label="held-out real")
-        axes.step(range(256), made, where="mid", color=COLOURS[backend], lw=1.4, label="generated")
-        axes.set_ylim(0, 1.35 * top)  # a tower of pure black may leave the frame; the legend stands free
-        axes.set_xlim(0, 255)
-        axes.set_xlabel("gray level")
-        axes.set_ylabel("% of pixels")
-        axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
-        dress(axes, BACKENDS[backend])
-    return drawn
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:

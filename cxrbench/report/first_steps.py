@@ -37,7 +37,7 @@ class FirstSteps(Schema):
 
 
 def first_steps(losses: dict[str, NDArray[Any]]) -> FirstSteps | None:
-    """Compare the tables of ``read_losses`` of several backends; None where there are no two of them, or no step."""
+    """Compare the tables of ``gather.read_table`` of several backends; None without two of them or a step."""
     steps = min((len(table) for table in losses.values()), default=0)
     steps = min(steps, FIRST_STEPS)
     if len(losses) < 2 or not steps:

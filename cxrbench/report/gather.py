@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.config import Config, fingerprint
-from cxrbench.folders import LOSS_COLUMNS, RunFolder, parity_folder, run_folder
+from cxrbench.folders import LOSS_COLUMNS, PROGRESS_COLUMNS, RunFolder, parity_folder, run_folder
 from cxrbench.report.instructions import instructions
 from cxrbench.report.proof import compare_first_steps, read_parity
 from cxrbench.report.results import (
@@ -44,13 +44,13 @@ class Side:
     evaluation: Evaluation | None
     outdated: str | None
     losses: NDArray[Any] | None
+    progress: NDArray[Any] | None
     grid: Path | None
 
-    @property
-    def reference(self) -> Path | None:
-        """A small picture of real images, which the evaluation writes."""
-        path = self.folder.path / "reference.png"
-        return path if path.exists() else None
+    def picture(self, name: str) -> Path | None:
+        """A picture of the evaluation, see ``quality.gallery``."""
+        path = self.folder.path / f"{name}.png"
+        return path if self.evaluation and path.exists() else None
 
 
 def gather(config: Config, backends: list[str], runs: Path, name: str) -> tuple[Results, list[Side]]:
@@ -80,8 +80,8 @@ def gather(config: Config, backends: list[str], runs: Path, name: str) -> tuple[
     return results.model_copy(update={"parity": parity, "not_measured": results.not_measured + missing}), sides
 
 
-def read_losses(path: Path) -> NDArray[Any]:
-    """One structured row per training step, with the columns of ``LOSS_COLUMNS`` as float64.
+def read_table(path: Path, columns: tuple[str, ...]) -> NDArray[Any]:
+    """The rows that training wrote: structured, with these columns as float64.
 
     Raises:
         ReportError: the file is damaged or has other columns.
@@ -89,9 +89,9 @@ def read_losses(path: Path) -> NDArray[Any]:
     try:
         with path.open(encoding="utf-8") as file:
             header = tuple(file.readline().strip().split(","))
-            if header != LOSS_COLUMNS:
-                raise ReportError(f"{path}: its columns are {','.join(header)}, not {','.join(LOSS_COLUMNS)}")
-            return np.loadtxt(file, delimiter=",", dtype=[(column, np.float64) for column in LOSS_COLUMNS], ndmin=1)
+            if header != columns:
+                raise ReportError(f"{path}: its columns are {','.join(header)}, not {','.join(columns)}")
+            return np.loadtxt(file, delimiter=",", dtype=[(column, np.float64) for column in columns], ndmin=1)
     except (ValueError, UnicodeDecodeError) as error:
         raise ReportError(f"{path}: damaged ({error}); train again") from None
 
@@ -120,7 +120,8 @@ def _read_side(backend: str, folder: RunFolder) -> Side:
         benchmark=benchmark,
         evaluation=None if outdated else evaluation,
         outdated=outdated,
-        losses=read_losses(folder.losses) if folder.losses.exists() else None,
+        losses=read_table(folder.losses, LOSS_COLUMNS) if folder.losses.exists() else None,
+        progress=read_table(folder.progress, PROGRESS_COLUMNS) if folder.progress.exists() else None,
         grid=_newest_grid(folder, run),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxrbench.measure.machine import HARDWARE
-from cxrbench.quality.registry import METRICS
+from cxrbench.quality.registry import find
 from cxrbench.report import parity_words
 from cxrbench.report.peers import against_native, against_stock
 from cxrbench.report.results import OURS, REAL, UNITS, Results
@@ -19,6 +19,7 @@ NOT_FOR_DIAGNOSIS = (
     "Images shown under a backend's name are synthetic, made by a neural network. They show no patient, and nothing "
     "here is for diagnosis."
 )
+LEADING = ("reference", "lower")  # the metrics of which one leads: distances to the held-out images
 
 
 @dataclass(frozen=True)
@@ -116,16 +117,17 @@ def _where(results: Results, timed: list[Standing]) -> str:
 
 
 def _quality(results: Results) -> str:
-    """One sentence on the Fréchet distance, or on whatever distance to real images there is."""
-    names = [name for name, one in METRICS.items() if one.against == "reference"]
-    for name in sorted(names, key=lambda name: not name.startswith("frechet")):
+    """One sentence on KID, or on the first other distance to real images that there is."""
+    known = {record.metric: find(record.metric) for record in results.records}
+    distances = {name: one for name, one in known.items() if one and (one.metric.against, one.metric.good) == LEADING}
+    for name, one in sorted(distances.items(), key=lambda item: item[1].rank):
         figures = [record for record in results.records if record.metric == name]
         real = next((record for record in figures if record.backend == REAL), None)
         made = [record for record in figures if record.backend != REAL]
         if real and made:
             shown = listing([f"{BACKENDS[record.backend]} {number(record.value)}" for record in made])
             return (
-                f"{METRICS[name].label}, lower is nearer to real: {shown}; "
+                f"{one.label}, lower is nearer to real: {shown}; "
                 f"real images score {number(real.value)} at the same N = {real.n}."
             )
     return "Image quality was not measured."

@@ -10,7 +10,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from cxrbench import __version__
 from cxrbench.data.nih import ATTRIBUTION
 from cxrbench.folders import write_atomically
-from cxrbench.quality.registry import METRICS
 from cxrbench.report import (
     aims,
     bench_tables,
@@ -30,7 +29,7 @@ from cxrbench.report.wording import BACKENDS, COLOURS, interval, number, quantit
 
 OWN_PICTURES = (
     "hero", "parity", "step_time", "images_per_second", "peak_*_memory", "growth-*", "order", "?_loss", "histogram-*",
-    "grid-*", "real",
+    "progress", "spectra", "feature-map", "realism-*", "suspects-*", "grid-*", "real",
 )  # fmt: skip
 
 
@@ -67,7 +66,6 @@ def environment() -> Environment:
 
 
 def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
-    quality = [METRICS[name] for name in METRICS if any(record.metric == name for record in results.records)]
     real = next((record for record in results.records if record.variant == HELD_OUT), None)
     return {
         "results": results,
@@ -102,12 +100,13 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
             "environments": tables.environments(results),
             "configuration": tables.configuration(results),
         },
-        "metrics": quality,
+        "metrics": tables.metrics(results),
         "count": real.n if real else None,
         "about": {
             "timing": method_words.timing(results),
             "variants": method_words.VARIANTS,
             "aims": method_words.AIMS,
+            "quality": method_words.QUALITY,
             "changes": method_words.CHANGES,
             "limit": method_words.LIMIT,
         },

@@ -131,6 +131,7 @@ class Run(Origin):
     steps: Annotated[int, Field(ge=0)]
     epochs: Annotated[int, Field(ge=0)]
     train_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    progress_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     status: Text = None
     started: Text = None
 
@@ -208,6 +209,22 @@ class Benchmark(Timing):
     processes: list[Process]
 
 
+class Spectra(Schema):
+    """Mean power by spatial frequency, from one cycle per image to the finest, in decibels."""
+
+    generated: list[float]
+    reference: list[float]
+
+
+class FeatureMap(Schema):
+    """Where images lie in the plane that shows most of the held-out ones' variety, of one space of features."""
+
+    space: Name
+    explained: float  # share of the held-out images' variance that the plane shows
+    generated: list[tuple[float, float]]
+    reference: list[tuple[float, float]]
+
+
 class Histograms(Schema):
     """How many pixels have each of the 256 gray levels, over N images each."""
 
@@ -229,6 +246,16 @@ class Evaluation(Schema):
     records: list[Record]
     not_measured: list[NotMeasured]
     histograms: Histograms
+    spectra: Spectra
+    feature_map: FeatureMap
+
+
+class SeedFigures(Schema):
+    """One figure of one backend after trainings that differ in their seed alone, by seed."""
+
+    backend: Backend
+    metric: Name
+    values: dict[Name, float]
 
 
 class Manifest(Schema):
@@ -264,6 +291,7 @@ class Results(Schema):
     processes: list[Process] = []  # of the benchmark: the raw values
     parity: Parity | None = None  # of a small twin; its curves are rounded, those of parity.json are not
     first_steps: FirstSteps | None = None  # of the trainings of this report
+    seeds: list[SeedFigures] = []  # of backends that were trained from several
 
     @property
     def backends(self) -> list[str]:

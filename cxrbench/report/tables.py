@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxrbench.measure.machine import PACKAGES, canonical
-from cxrbench.quality.registry import METRICS
+from cxrbench.quality.registry import METRICS, find
 from cxrbench.report.headline import is_quality
-from cxrbench.report.results import REAL, Record, Results, Timing
+from cxrbench.report.results import REAL, Record, Results, Run, Timing
 from cxrbench.report.wording import (
     BACKENDS,
     backend_and_variant,
@@ -46,17 +46,30 @@ class Table:
 def quality(results: Results) -> Table:
     """One row per metric; first the figure of real images at the same N, then one column per backend."""
     records = [record for record in results.records if is_quality(record.metric)]
-    known = [name for name in METRICS if any(record.metric == name for record in records)]
-    names = known + sorted({record.metric for record in records} - set(known))
+    names = _quality_names(results)
     makers = list(dict.fromkeys((record.backend, record.variant) for record in records if record.backend != REAL))
     rows = []
     for name in names:
         own = [record for record in records if record.metric == name]
         real = figure(record for record in own if record.backend == REAL)
         made = [figure(one for one in own if (one.backend, one.variant) == maker) for maker in makers]
-        rows.append([_metric_head(name, own[0]), real, *made])
+        rows.append([_metric_head(name, own[0]), real, *made, *_between_seeds(results, name)])
     heads = [_head(records, maker) for maker in makers]
-    return Table([Cell("Metric"), Cell(BACKENDS[REAL], "same N", REAL), *heads], rows)
+    seeds = [Cell("Between seeds", "of trainings alike in all else")] if results.seeds else []
+    return Table([Cell("Metric"), Cell(BACKENDS[REAL], "same N", REAL), *heads, *seeds], rows)
+
+
+def _between_seeds(results: Results, name: str) -> list[Cell]:
+    """How far a figure spreads by the seed alone: a difference between backends that is smaller is none."""
+    if not results.seeds:
+        return []
+    spreads = [
+        f"{BACKENDS[one.backend]}: {number(min(one.values.values()))} to {number(max(one.values.values()))}"
+        for one in results.seeds
+        if one.metric == name
+    ]
+    counts = {len(one.values) for one in results.seeds if one.metric == name}
+    return [Cell("; ".join(spreads) or NOTHING, f"{max(counts)} seeds" if counts else "")]
 
 
 def timing(results: Results) -> Table:
@@ -83,11 +96,17 @@ def training(results: Results) -> Table:
         "Steps": [f"{run.steps:,}" for run in runs.values()],
         "Epochs": [f"{run.epochs:,}" for run in runs.values()],
         "Training time": [duration(run.train_seconds) for run in runs.values()],
+        "Grids and quality on the way": [_share_of_training(run) for run in runs.values()],
         "Device, precision": [f"{run.device}, {run.precision}" for run in runs.values()],
         "Seeds": [_pairs(run.seeds) for run in runs.values()],
         "Commit": [_commit(run.commit, run.clean) for run in runs.values()],
     }
     return _by_backend([*runs], lines)
+
+
+def _share_of_training(run: Run) -> str:
+    share = run.progress_seconds / run.train_seconds if run.train_seconds else 0.0
+    return f"{duration(run.progress_seconds)}, {100 * share:.1f} % of it" if run.progress_seconds else NOTHING
 
 
 def machines(results: Results) -> Table:
@@ -127,6 +146,25 @@ def gaps(results: Results) -> list[Cell]:
     ]
 
 
+def metrics(results: Results) -> list[dict[str, Any]]:
+    """The metrics of image quality that a report has: each with the names of its figures, and what it tells."""
+    found = [(name, find(name)) for name in _quality_names(results)]
+    known = [(name, figure) for name, figure in found if figure]
+    described = []
+    for one in METRICS:
+        own = [(name, figure.label) for name, figure in known if figure.metric is one]
+        if own:
+            described.append({"label": own[0][1], "names": [name for name, _ in own], "about": one.about})
+    return described
+
+
+def _quality_names(results: Results) -> list[str]:
+    """In the order in which they are shown; a metric of an earlier version comes last."""
+    names = dict.fromkeys(record.metric for record in results.records if is_quality(record.metric))
+    found = {name: find(name) for name in names}
+    return sorted(names, key=lambda name: found[name].rank if found[name] else (len(METRICS), 0))  # type: ignore[union-attr]
+
+
 def figure(records: Iterable[Record]) -> Cell:
     """The first of these figures, which should be one, with its interval."""
     record = next(iter(records), None)
@@ -142,11 +180,11 @@ def _head(records: list[Record], maker: tuple[str, str]) -> Cell:
 
 
 def _metric_head(name: str, example: Record) -> Cell:
-    one = METRICS.get(name)
-    if one is None:
+    found = find(name)
+    if found is None:
         return Cell(name, f"{example.unit}; N = {example.n}")
-    good = "lower is better" if one.good == "lower" else "best near the real figure"
-    return Cell(one.label, f"{example.unit}; {good}; N = {example.n}")
+    good = {"near real": "best near the real figure"}.get(found.metric.good, f"{found.metric.good} is better")
+    return Cell(found.label, "; ".join(part for part in (example.unit, good, f"N = {example.n}") if part))
 
 
 def _other_versions(results: Results, backend: str, timed: Timing) -> str:

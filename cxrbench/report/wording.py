@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import cxrbench.quality  # noqa: F401  (registers the metrics)
-from cxrbench.quality.registry import METRICS
+from cxrbench.quality.registry import find
 from cxrbench.report.results import OURS, Process, Record
 
 BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "real": "Real images"}
@@ -95,7 +94,8 @@ def metric_label(metric: str) -> str:
     """What a reader calls a metric of speed, memory or quality, or a stage that did not run."""
     if metric in LABELS:
         return LABELS[metric]
-    return METRICS[metric].label if metric in METRICS else metric
+    found = find(metric)
+    return found.label if found else metric
 
 
 def backend_and_variant(record: Record | Process) -> str:

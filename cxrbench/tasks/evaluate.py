@@ -5,21 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
-from PIL import Image
 
-import cxrbench.quality  # noqa: F401  (registers the metrics)
 from cxrbench.config import Config
 from cxrbench.data.batches import Dataset
 from cxrbench.errors import CxrbenchError, RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.measure import machine
-from cxrbench.pictures import grid
-from cxrbench.quality.images import Images, QualityError, check_images, check_same_size, draw, histogram
-from cxrbench.quality.registry import METRICS, Measured, Metric, RealSets, measure, measure_real
+from cxrbench.pictures import save_gray
+from cxrbench.quality import gallery
+from cxrbench.quality.feature_map import feature_map
+from cxrbench.quality.images import Images, QualityError, check_images, check_same_size, draw, histograms
+from cxrbench.quality.intervals import Measured
+from cxrbench.quality.phantoms import Anatomist
+from cxrbench.quality.registry import METRICS, Metric, find
+from cxrbench.quality.sets import Against, RealSets, Sets
+from cxrbench.quality.spaces import spaces
+from cxrbench.quality.spectrum import power_spectrum
 from cxrbench.report.gather import samples_sha256
 from cxrbench.report.results import (
     HELD_OUT,
@@ -35,16 +40,21 @@ from cxrbench.report.results import (
 
 Figures = dict[str, Measured | QualityError]
 
-REFERENCE_PICTURE = "reference.png"
-PICTURE_IMAGES = 64  # as many as a sample grid has
+AGAINST: tuple[Against, ...] = get_args(Against)
 
 
-def evaluate_task(config: Config, backends: list[str], dataset_folder: Path, runs: Path = RUNS) -> None:
+def evaluate_task(
+    config: Config, backends: list[str], dataset_folder: Path, runs: Path = RUNS, features: Path | None = None
+) -> None:
     """Measure each backend's samples against the held-out real images and write its ``evaluation.json``.
 
     Every backend is given the same N, seed and real images. N is ``evaluate.count``, lowered to the smallest set there
     is. A backend that cannot be evaluated is said, with the command that mends it, and the others go on. Beside the
-    figures a small ``reference.png`` of real images is written for the report.
+    figures, pictures of images are written for the report: real ones, those nearest to training images, and the most
+    and the least realistic ones.
+
+    Args:
+        features: an ONNX file, a further space of features to compare images in.
 
     Raises:
         DataError: the packed dataset cannot be used, or has changed since it was packed.
@@ -65,18 +75,21 @@ def evaluate_task(config: Config, backends: list[str], dataset_folder: Path, run
     if not candidates:
         raise RunError(f"{runs / config.name}: nothing to evaluate for {', '.join(backends)}; see the lines above")
 
-    seed = config.evaluate.seed
+    seed, known = config.evaluate.seed, spaces(features, dataset_folder.parent / "features")
     sizes = {f"{one.backend} samples": len(one.images) for one in candidates}
     count = _equal_count(config.evaluate.count, {"test": len(dataset.test), "train": len(dataset.train)} | sizes)
-    real = RealSets.of(np.asarray(dataset.test), np.asarray(dataset.train), count, seed)
-    real_figures = _measure_all("real", lambda metric: measure_real(metric, real, seed))
+    anatomist = Anatomist(config.data) if config.data.source == "phantom" else None
+    real = RealSets.of(np.asarray(dataset.test), np.asarray(dataset.train), count, seed, known, anatomist)
+    floors = {against: real.floor(against) for against in AGAINST}
+    real_figures = _measure_all("real", lambda metric: floors[metric.against])
 
     for one in candidates:
-        generated = draw(one.images, count, seed)
-        figures = _measure_all(one.backend, partial(measure, images=generated, real=real, seed=seed))
-        evaluation = _evaluation(config, one, generated, real.reference, figures, real_figures)
+        sets = real.beside(draw(one.images, count, seed), one.backend)
+        figures = _measure_all(one.backend, lambda metric, sets=sets: sets)  # type: ignore[misc]
+        evaluation = _evaluation(config, one, sets, figures, real_figures)
         write_json(one.folder.evaluation, evaluation.model_dump())
-        _save_picture(real.reference, one.folder.path / REFERENCE_PICTURE)
+        for name, picture in gallery.pictures(sets).items():
+            save_gray(picture, one.folder.path / f"{name}.png")
         print(f"evaluate: {one.folder.evaluation}", flush=True)
 
 
@@ -137,29 +150,32 @@ def _equal_count(wanted: int, sizes: dict[str, int]) -> int:
     return count
 
 
-def _measure_all(who: str, apply: Callable[[Metric], Measured]) -> Figures:
+def _measure_all(who: str, sets_for: Callable[[Metric], Sets]) -> Figures:
     figures: Figures = {}
-    for metric in METRICS.values():
-        print(f"evaluate: {who}: {metric.name} …", end=" ", flush=True)
-        start = time.perf_counter()
-        try:
-            figures[metric.name] = measured = apply(metric)
-            print(f"{measured.value:.4g} {metric.unit} ({time.perf_counter() - start:.1f} s)", flush=True)
-        except QualityError as error:
-            figures[metric.name] = error
-            print(f"not measured: {error}", flush=True)
+    for metric in METRICS:
+        for name, measure in metric.figures(sets_for(metric)):
+            print(f"evaluate: {who}: {name} …", end=" ", flush=True)
+            start = time.perf_counter()
+            try:
+                figures[name] = measured = measure()
+                print(f"{measured.value:.4g} {metric.unit} ({time.perf_counter() - start:.1f} s)", flush=True)
+            except QualityError as error:
+                figures[name] = error
+                print(f"not measured: {error}", flush=True)
     return figures
 
 
-def _evaluation(
-    config: Config, one: Candidate, generated: Images, reference: Images, figures: Figures, real_figures: Figures
-) -> Evaluation:
+def _evaluation(config: Config, one: Candidate, sets: Sets, figures: Figures, real_figures: Figures) -> Evaluation:
+    def unit(name: str) -> str:
+        found = find(name)
+        return found.metric.unit if found else ""
+
     def records(measured: Figures, **made_by: str) -> list[Record]:
         return [
             Record.model_validate(
                 made_by
-                | {"image_size": config.data.image_size, "batch_size": config.train.batch_size, "n": len(generated)}
-                | {"metric": name, "unit": METRICS[name].unit}
+                | {"image_size": config.data.image_size, "batch_size": config.train.batch_size, "n": len(sets.images)}
+                | {"metric": name, "unit": unit(name)}
                 | asdict(figure)
             )
             for name, figure in measured.items()
@@ -176,7 +192,7 @@ def _evaluation(
     return Evaluation.model_validate(
         {
             "backend": one.backend,
-            "n": len(generated),
+            "n": len(sets.images),
             "seed": config.evaluate.seed,
             "step": one.manifest.steps,
             "training_fingerprint": one.manifest.training_fingerprint,
@@ -192,14 +208,12 @@ def _evaluation(
             )
             + records(real_figures, backend=REAL, variant=HELD_OUT, device="none", precision="uint8"),
             "not_measured": missing(figures, "generated images") + missing(real_figures, "real images"),
-            "histograms": {
-                "generated": histogram(generated).tolist(),
-                "reference": histogram(reference).tolist(),
-            },
+            "histograms": _both(sets, lambda images: histograms(images).sum(axis=0)),
+            "spectra": _both(sets, power_spectrum),
+            "feature_map": feature_map(sets),
         }
     )
 
 
-def _save_picture(images: Images, path: Path) -> None:
-    """The first 64 real images as one gray PNG, laid out like a sample grid."""
-    Image.fromarray(grid(images[:PICTURE_IMAGES])).save(path, format="PNG", optimize=True)
+def _both(sets: Sets, look: Callable[[Images], Any]) -> dict[str, list[float]]:
+    return {"generated": look(sets.images).tolist(), "reference": look(sets.reference).tolist()}

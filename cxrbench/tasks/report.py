@@ -11,6 +11,7 @@ from cxrbench.report.gather import gather
 from cxrbench.report.overview import write_overview
 from cxrbench.report.page import write_report
 from cxrbench.report.results import ReportError
+from cxrbench.report.seeds import read_seeds
 
 
 def report_task(config: Config, backends: list[str], runs: Path, reports: Path, name: str | None = None) -> Path:
@@ -32,6 +33,7 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
         raise ReportError(f"report name {name!r}: use letters, digits, dots, dashes and underscores only")
     folder = reports / name
     results, sides = gather(config, backends, runs, name)
+    results = results.model_copy(update={"seeds": read_seeds(config, sides, runs)})
     if results.manifest.config_fingerprint != config.fingerprint:
         print(f"report: the runs of {config.name} had other settings than those given now; theirs are reported")
     for entry in results.not_measured:

@@ -29,8 +29,10 @@ from cxrbench.measure import machine
 from cxrbench.pictures import grid, save_png
 from cxrbench.tasks.engine import start_backend
 from cxrbench.tasks.losses import LossLog, open_loss_log
+from cxrbench.tasks.progress import Progress
 
 GRID_IMAGES = 36
+PROGRESS_GRIDS = 7  # as many images as quality is measured on while training
 
 
 def train_task(config: Config, backend: str, dataset_folder: Path, fresh: bool = False, runs: Path = RUNS) -> RunFolder:
@@ -70,6 +72,7 @@ class Training:
             fixed, self.gan.generator.variables, config.train.epochs // config.train.grid_every
         )
         self.seconds = 0.0  # of training, over all sessions of this run
+        self.progress_seconds = 0.0  # of sample grids and the measuring of quality, not among those of training
         self.shown_at = 0.0
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
 
@@ -106,6 +109,7 @@ class Training:
         source = batches(self.dataset.train, train.batch_size, train.seed, first)
         bar = tqdm(total=self.total_steps, initial=first, desc=f"train {self.backend}", unit="step", dynamic_ncols=True)
         bar.set_postfix_str("compiling the step")
+        progress = Progress(self.config, self.dataset, self.run_folder.progress, GRID_IMAGES * PROGRESS_GRIDS, first)
         started = self.shown_at = time.monotonic()
         with closing(source), open_loss_log(self.run_folder.losses, first, self.steps_per_epoch) as log, bar:
             for step in range(first, self.total_steps):
@@ -122,7 +126,10 @@ class Training:
                     self._fetch(log, step)
                     self._show(bar, done, log.latest)
                 if due["grid"]:
-                    self._write_grid(epoch)
+                    reached = time.monotonic()
+                    self._write_grid(progress, done, epoch, self.seconds + reached - started)
+                    started += (cost := time.monotonic() - reached)
+                    self.progress_seconds += cost
                 if due["checkpoint"]:
                     self.seconds += time.monotonic() - started
                     started = time.monotonic()
@@ -149,10 +156,13 @@ class Training:
         bar.update(done - bar.n)
         bar.set_postfix_str(f"d_loss {latest['d_loss']:.3f}, g_loss {latest['g_loss']:.3f}, {speed:.0f} images/s")
 
-    def _write_grid(self, epoch: int) -> None:
-        images = ops.convert_to_numpy(self.draw_grid(self.engine.to_device(np.int32(0))))
+    def _write_grid(self, progress: Progress, done: int, epoch: int, seconds: float) -> None:
+        """A picture of the first images at fixed latents, and how near these and some more are to real ones."""
+        wanted = range(-(-progress.count // GRID_IMAGES))
+        drawn = [ops.convert_to_numpy(self.draw_grid(self.engine.to_device(np.int32(n))))[..., 0] for n in wanted]
         self.run_folder.grids.mkdir(parents=True, exist_ok=True)
-        save_png(grid(images[..., 0]), self.run_folder.grids / f"epoch-{epoch:05d}.png")
+        save_png(grid(drawn[0]), self.run_folder.grids / f"epoch-{epoch:05d}.png")
+        progress.add(np.concatenate(drawn), done, epoch, seconds)
 
     def _save(self, done: int) -> None:
         identity = (self.config.training_fingerprint, self.dataset.fingerprint, self.backend)
@@ -180,6 +190,7 @@ class Training:
         if self.run_folder.manifest.exists():
             earlier = self.run_folder.read_manifest()
             self.seconds, self.started = earlier["train_seconds"], earlier["started"]
+            self.progress_seconds = earlier.get("progress_seconds", 0.0)
         print(f"{self.run_folder.path}: going on after step {checkpoint.step}")
         return checkpoint.step
 
@@ -205,6 +216,7 @@ class Training:
                 "steps": steps,
                 "epochs": steps // self.steps_per_epoch,
                 "train_seconds": round(self.seconds, 3),
+                "progress_seconds": round(self.progress_seconds, 3),
             },
         )
 
@@ -235,7 +247,7 @@ def _remove_training(run: RunFolder) -> None:
     """Delete all that training and what follows it wrote; benchmarks and compiled code stay."""
     for folder in (run.checkpoints, run.grids, run.samples):
         shutil.rmtree(folder, ignore_errors=True)
-    for file in (run.manifest, run.losses, run.generator, run.evaluation):
+    for file in (run.manifest, run.losses, run.progress, run.generator, run.evaluation):
         file.unlink(missing_ok=True)
 
 

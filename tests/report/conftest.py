@@ -8,6 +8,7 @@ import pytest
 from cxrbench.config import Config
 from cxrbench.report.results import Results, read
 from cxrbench.tasks.report import report_task
+from tests.quality.real import light_features  # noqa: F401
 from tests.report.fabricate import BACKENDS, small_config, three_runs
 
 

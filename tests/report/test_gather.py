@@ -104,7 +104,7 @@ def test_an_outdated_evaluation_is_not_measured(file, changes, said, config, run
     assert [(one.backend, said in one.reason) for one in found.not_measured if one.metric == "evaluate"] == [
         ("torch", True)
     ]
-    assert {one.backend for one in found.records if one.metric == "frechet_pooled8"} == {"jax", "tensorflow", "real"}
+    assert {one.backend for one in found.records if one.metric == "kid_inception"} == {"jax", "tensorflow", "real"}
     assert said in (folder / "report.md").read_text() and not (folder / "histogram-torch.png").exists()
 
 

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from cxrbench.folders import LOSS_COLUMNS
 from cxrbench.parity.bounds import BOUNDS
 from cxrbench.report.first_steps import LIMIT, METRICS, first_steps
-from cxrbench.report.gather import read_losses
+from cxrbench.report.gather import read_table
 from cxrbench.report.headline import headline
 from cxrbench.report.parity_words import few_words, unproven
 from cxrbench.report.results import Results, read
@@ -184,7 +185,7 @@ def tables(tmp_path, step=None, metric="g_loss", by=0.0):
         if backend == "tensorflow" and step is not None:
             values[step, METRICS.index(metric)] += by
         write_losses(tmp_path / f"{backend}.csv", values)
-        found[backend] = read_losses(tmp_path / f"{backend}.csv")
+        found[backend] = read_table(tmp_path / f"{backend}.csv", LOSS_COLUMNS)
     return found
 
 

@@ -55,7 +55,7 @@ def test_equal_within_or_different(old, new, kind):
 def test_a_different_value_has_its_ratio():
     assert verdict(step(0.10), step(0.15)).ratio == pytest.approx(1.5)
     assert verdict(step(0.10), step(0.05)).ratio == pytest.approx(0.5)
-    distance = {"metric": "frechet_pooled8", "unit": "gray levels²"}
+    distance = {"metric": "fid_inception_n32", "unit": "feature units²"}
     assert verdict(step(1.0) | distance | {"value": -1.0}, step(1.0) | distance).ratio is None
     assert verdict(step(1.0) | distance | {"value": 0.0}, step(1.0) | distance).ratio is None
 
@@ -75,7 +75,7 @@ def test_figures_of_different_things_are_not_compared(change):
 
 
 def test_another_unit_is_another_thing_and_another_number_of_blocks_is_not():
-    distance = step(0.1) | {"metric": "frechet_pooled8", "unit": "gray levels²"}
+    distance = step(0.1) | {"metric": "fid_inception_n32", "unit": "feature units²"}
     assert [one.kind for one in compare(made(distance), made(distance | {"unit": "1"}))[3:]] == ["missing", "missing"]
     assert verdict(step(0.1, n=10), step(0.1, n=99)).kind == "same"
 

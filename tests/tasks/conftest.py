@@ -8,6 +8,7 @@ import pytest
 from cxrbench.folders import run_folder, write_json
 from cxrbench.tasks import environments, reproduce
 from cxrbench.tasks.report import report_task
+from tests.quality.real import light_features  # noqa: F401
 from tests.report.fabricate import (
     BACKENDS,
     bench_json,

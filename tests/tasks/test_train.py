@@ -1,5 +1,6 @@
 """Training as a user meets it: files, resuming to the bit, stopping, and what a NaN leaves behind."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -11,13 +12,15 @@ from keras import ops
 from PIL import Image
 
 from cxrbench import backends
-from cxrbench.data.batches import batches
+from cxrbench.data.batches import Dataset, batches
 from cxrbench.errors import DataError, RunError
-from cxrbench.folders import LOSS_COLUMNS, RunFolder
+from cxrbench.folders import LOSS_COLUMNS, PROGRESS_COLUMNS, RunFolder
 from cxrbench.gan.checkpoints import load_checkpoint
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import METRICS
+from cxrbench.quality.images import histograms
+from cxrbench.quality.intensity import wasserstein
 from cxrbench.tasks import train
 from cxrbench.tasks.losses import LossLog
 from cxrbench.tasks.sample import sample_task
@@ -46,6 +49,24 @@ def test_a_run_leaves_losses_grids_checkpoints_and_its_manifest(run, backend):
     assert manifest["config_fingerprint"] == config().fingerprint
     assert manifest["versions"]["keras"]
     assert manifest["train_seconds"] > 0
+
+
+def test_quality_is_measured_at_every_grid_on_images_of_fixed_latents(run, dataset):
+    with run.progress.open(encoding="utf-8", newline="") as stream:
+        found = list(csv.DictReader(stream))
+    assert tuple(found[0]) == PROGRESS_COLUMNS
+    assert [(row["step"], row["epoch"]) for row in found] == [("8", "1"), ("16", "2"), ("24", "3")]
+    seconds = [float(row["train_seconds"]) for row in found]
+    manifest = run.read_manifest()
+    assert 0 < seconds[0] < seconds[1] < seconds[2] <= manifest["train_seconds"] + 0.001
+    assert manifest["progress_seconds"] > 0
+
+    gan, test = DCGAN(config()), np.asarray(Dataset.open(dataset).test)
+    load_checkpoint(run.checkpoints, newest(run), gan)
+    draw_grid = build_sampler(gan, config(), 36, config().train.seed, Purpose.GRID)
+    images = ops.convert_to_numpy(draw_grid(backends.active().to_device(np.int32(0))))[: len(test), ..., 0]
+    levels = wasserstein(histograms(images).sum(axis=0), histograms(test).sum(axis=0))
+    assert float(found[-1]["intensity_wasserstein"]) == pytest.approx(levels, rel=1e-3)
 
 
 def test_checkpoints_and_grids_come_at_the_set_epochs_from_fixed_latents(backend, dataset, tmp_path):

@@ -1,5 +1,6 @@
 """A run that was stopped, killed or finished is gone on with, to the same bits; one of other settings is left alone."""
 
+import csv
 import json
 import shutil
 import signal
@@ -29,8 +30,17 @@ def test_a_stopped_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path,
 
     resumed = train_task(config(), backend, dataset, runs=tmp_path)
     assert resumed.losses.read_bytes() == run.losses.read_bytes()
+    assert qualities(resumed) == qualities(run)
     assert newest(resumed).step == newest(run).step == STEPS
     assert weights(resumed.checkpoints / newest(resumed).file_name) == weights(run.checkpoints / newest(run).file_name)
+
+
+def qualities(run):
+    """What was measured while training, without the seconds, which no run repeats."""
+    with run.progress.open(encoding="utf-8", newline="") as stream:
+        return [
+            {name: value for name, value in row.items() if name != "train_seconds"} for row in csv.DictReader(stream)
+        ]
 
 
 KILLED = """
@@ -59,6 +69,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path):
 
     resumed = train_task(config(), backend, dataset, runs=tmp_path)
     assert rows(resumed) == rows(run)
+    assert qualities(resumed) == qualities(run)
     assert weights(resumed.checkpoints / newest(resumed).file_name) == weights(run.checkpoints / newest(run).file_name)
 
 
