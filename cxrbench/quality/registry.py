@@ -87,16 +87,21 @@ def metric(
 
 def find(name: str) -> Figure | None:
     """The figure of this name, of whatever space and N; None where no metric has it."""
-    for number, one in enumerate(METRICS):
-        pattern = re.sub(r"\\{(\w+)\\}", lambda part: f"(?P<{part[1]}>{PARTS[part[1]]})", re.escape(one.template))
-        found = re.fullmatch(pattern, name)
-        if found and (not found.groupdict().get("space") or _letter(found["space"]) == found.groupdict().get("i", "")
-                      or "i" not in found.groupdict()):  # fmt: skip
-            parts = found.groupdict()
-            space, band = parts.get("space") or "", int(parts.get("band") or 0)
-            words = {"I": _letter(space).upper(), "space_label": label_of(space), "band": band, "n": parts.get("n")}
-            return Figure(one, one.label.format(**words), (number, -band))
-    return None
+    figures = [figure for number, one in enumerate(METRICS) if (figure := _figure(one, number, name))]
+    return max(figures, key=lambda figure: len(figure.metric.template), default=None)  # the one that leaves least open
+
+
+def _figure(one: Metric, number: int, name: str) -> Figure | None:
+    pattern = re.sub(r"\\{(\w+)\\}", lambda part: f"(?P<{part[1]}>{PARTS[part[1]]})", re.escape(one.template))
+    found = re.fullmatch(pattern, name)
+    if not found:
+        return None
+    parts = found.groupdict()
+    space, band = parts.get("space") or "", int(parts.get("band") or 0)
+    if "i" in parts and parts["i"] != _letter(space):
+        return None  # only Inception's features make a KID or FID
+    words = {"I": _letter(space).upper(), "space_label": label_of(space), "band": band, "n": parts.get("n")}
+    return Figure(one, one.label.format(**words), (number, -band))
 
 
 def bands(side: int) -> list[int]:

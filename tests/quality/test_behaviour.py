@@ -89,6 +89,7 @@ def test_only_inception_s_features_make_kid_and_fid(real):
     assert {"kd_raddino", "kd_raddino_p", "fd_raddino_n64", "recall5_raddino"} <= names
     assert find("kd_raddino").label == "KD, raddino" and find("fd_raddino_n64").label == "FD, raddino, N = 64"
     assert find("kid_raddino") is None and find("fd_inception_n64") is None and find("fid_inception") is None
+    assert find("kd_efficientnet_lite0_p").label == "KD, EfficientNet-lite0: could it be chance"
     assert find("sliced_wasserstein_256").label == "Sliced Wasserstein, 256-pixel band"
     assert find("step_time") is None
 
