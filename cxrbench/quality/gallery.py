@@ -13,7 +13,6 @@ from cxrbench.quality.sets import Sets
 from cxrbench.quality.spaces import PIXELS
 
 REALS = 64  # as many as a sample grid has
-PAIRS = 8
 ROW = 8
 
 Picture = NDArray[np.uint8]
@@ -39,7 +38,7 @@ def suspects(sets: Sets) -> tuple[Images, Images]:
     for _, apart in distances(sets.features(PIXELS.name, "images"), sets.features(PIXELS.name, "train")):
         near.append(apart.min(axis=1))
         which.append(apart.argmin(axis=1))
-    nearest = np.argsort(np.concatenate(near), kind="stable")[:PAIRS]
+    nearest = np.argsort(np.concatenate(near), kind="stable")[:ROW]
     return sets.images[nearest], np.asarray(sets.train)[train[np.concatenate(which)[nearest]]]
 
 

@@ -16,8 +16,9 @@ from cxrbench.report.gather import Side
 from cxrbench.report.growth_figures import growth
 from cxrbench.report.hero import hero
 from cxrbench.report.parity_figure import parity_figure
-from cxrbench.report.results import Evaluation, Results
+from cxrbench.report.results import Results
 from cxrbench.report.speed_figures import bars, order
+from cxrbench.report.stages import Evaluation
 from cxrbench.report.wording import BACKENDS, listing, metric_label
 
 # Each metric that is drawn, with its part of the page.

@@ -15,22 +15,8 @@ from cxrbench.config import Config, fingerprint
 from cxrbench.folders import LOSS_COLUMNS, PROGRESS_COLUMNS, RunFolder, parity_folder, run_folder
 from cxrbench.report.instructions import instructions
 from cxrbench.report.proof import compare_first_steps, read_parity
-from cxrbench.report.results import (
-    REAL,
-    Benchmark,
-    Evaluation,
-    Manifest,
-    NotMeasured,
-    Read,
-    Record,
-    ReportError,
-    Results,
-    Run,
-    RunManifest,
-    SampleManifest,
-    Timing,
-    read,
-)
+from cxrbench.report.results import REAL, Manifest, NotMeasured, Read, Record, ReportError, Results, Run, Timing, read
+from cxrbench.report.stages import Benchmark, Evaluation, RunManifest, SampleManifest
 
 
 @dataclass(frozen=True)

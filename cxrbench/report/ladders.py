@@ -54,44 +54,40 @@ def write_ladders(reports: Path) -> Path:
 
 
 def missed(table: LadderTable) -> list[str]:
-    """The kinds of damage whose strongest step no metric sees."""
-    seen = {rung.ladder for rung in table.rungs if _seeing(table, rung)}
+    """The kinds of damage that no metric sees at any step."""
+    seen = {rung.ladder for rung in table.rungs[1:] if _seeing(rung, table.rungs[0])}
     return [name for name in LADDERS if name not in seen]
 
 
 def _content(table: LadderTable) -> dict[str, Any]:
     whole, *damaged = table.rungs
-    names = sorted(whole.figures, key=lambda name: found.rank if (found := find(name)) else (0, 0))
-    heads = [f"{rung.ladder} {rung.amount:g}" for rung in damaged]
-    units = {name: f"{name}: {ladder.unit}" for name, ladder in LADDERS.items()}
-    rows = []
-    for name in names:
-        figure = find(name)
-        cells = [_cell(table, rung, name) for rung in damaged]
-        rows.append([figure.label if figure else name, number(whole.figures[name].value), *cells])
+    labels = {name: (found.label, found.rank) if (found := find(name)) else (name, (0, 0)) for name in whole.figures}
+    seeing = [_seeing(rung, whole) for rung in damaged]
+    rows = [
+        [labels[name][0], number(whole.figures[name].value)]
+        + [_cell(rung, name, name in seen) for rung, seen in zip(damaged, seeing, strict=True)]
+        for name in sorted(whole.figures, key=lambda name: labels[name][1])
+    ]
     return {
         "table": table,
-        "heads": [NONE, *heads],
+        "heads": [NONE, *(f"{rung.ladder} {rung.amount:g}" for rung in damaged)],
         "rows": rows,
-        "units": list(units.values()),
+        "units": [f"{name}: {ladder.unit}" for name, ladder in LADDERS.items()],
         "missed": missed(table),
-        "seeing": {head: len(_seeing(table, rung)) for head, rung in zip(heads, damaged, strict=True)},
     }
 
 
-def _cell(table: LadderTable, rung: Rung, name: str) -> str:
+def _cell(rung: Rung, name: str, seen: bool) -> str:
     if name not in rung.figures:
         return "–"
     text = number(rung.figures[name].value)
-    return f"**{text}**" if name in _seeing(table, rung) else text
+    return f"**{text}**" if seen else text
 
 
-def _seeing(table: LadderTable, rung: Rung) -> list[str]:
-    whole = table.rungs[0]
-    if rung is whole:
-        return []
+def _seeing(rung: Rung, whole: Rung) -> set[str]:
+    """The figures that tell this damage from whole images."""
     both = ((name, one, whole.figures[name]) for name, one in rung.figures.items() if name in whole.figures)
-    return [name for name, one, other in both if sees(name, _measured(one), _measured(other))]
+    return {name for name, one, other in both if sees(name, _measured(one), _measured(other))}
 
 
 def _measured(figure: Figure) -> Measured:

@@ -15,7 +15,8 @@ from cxrbench.parity.result import Curves, Parity
 from cxrbench.parity.twin import twin_fingerprint
 from cxrbench.report.first_steps import FirstSteps, first_steps
 from cxrbench.report.instructions import parity_command
-from cxrbench.report.results import RunManifest, read
+from cxrbench.report.results import read
+from cxrbench.report.stages import RunManifest
 from cxrbench.report.wording import BACKENDS, listing
 
 DIGITS = 6  # of a curve: more than a figure shows

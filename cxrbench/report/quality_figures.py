@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cxrbench.quality.spaces import label_of
 from cxrbench.report.figures import LINES, WIDTH, dress
-from cxrbench.report.results import FeatureMap, Histograms, Spectra
+from cxrbench.report.stages import FeatureMap, Histograms, Spectra
 from cxrbench.report.wording import BACKENDS, COLOURS
 
 PROGRESS_TITLES = {
@@ -81,15 +81,15 @@ def feature_maps(found: dict[str, FeatureMap]) -> Figure | None:
     """Real and generated images on the plane of the held-out images' largest variance, a panel per backend."""
     if not found:
         return None
-    figure = Figure(figsize=(2 * WIDTH, 3.6), layout="constrained")
+    figure = Figure(figsize=(1.6 * WIDTH, 2.6), layout="constrained")
     panels = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (backend, one) in zip(panels, found.items(), strict=True):
         for name, points, colour in (
             ("held-out real", one.reference, COLOURS["real"]), ("generated", one.generated, COLOURS[backend]),
         ):  # fmt: skip
-            axes.scatter(*np.array(points).T, s=7, alpha=0.5, lw=0, color=colour, label=name)
-        axes.set_xlabel(f"1st component, {label_of(one.space)} ({100 * one.explained:.0f} % of the variance in both)")
+            axes.scatter(*np.array(points).T, s=5, lw=0, color=colour, label=name)
+        axes.set_xlabel(f"1st component ({100 * one.explained:.0f} % of the variance in both)")
         axes.legend(frameon=False, fontsize=8, loc="upper right")
-        dress(axes, BACKENDS[backend])
+        dress(axes, f"{BACKENDS[backend]}, {label_of(one.space)}")
     panels[0].set_ylabel("2nd component")
     return figure

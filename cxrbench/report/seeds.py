@@ -7,7 +7,8 @@ from pathlib import Path
 from cxrbench.config import Config
 from cxrbench.folders import RUNS, RunFolder
 from cxrbench.report.gather import Side
-from cxrbench.report.results import Evaluation, RunManifest, SeedFigures, read
+from cxrbench.report.results import SeedFigures, read
+from cxrbench.report.stages import Evaluation, RunManifest
 
 
 def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> list[SeedFigures]:

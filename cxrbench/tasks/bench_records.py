@@ -32,7 +32,7 @@ class Gap(NamedTuple):
 
 
 def summarise(backend: str, raws: list[Raw]) -> dict[str, Any]:
-    """Records, what was not measured and why, and every timed block of one backend, as ``results.Benchmark`` has them.
+    """Records, what was not measured and why, and every timed block of one backend, as ``stages.Benchmark`` has them.
 
     Args:
         raws: of all backends, for the best rates of the machine are those of any.

@@ -26,17 +26,8 @@ from cxrbench.quality.sets import Against, RealSets, Sets
 from cxrbench.quality.spaces import spaces
 from cxrbench.quality.spectrum import power_spectrum
 from cxrbench.report.gather import samples_sha256
-from cxrbench.report.results import (
-    HELD_OUT,
-    OURS,
-    REAL,
-    Evaluation,
-    NotMeasured,
-    Record,
-    RunManifest,
-    SampleManifest,
-    read,
-)
+from cxrbench.report.results import HELD_OUT, OURS, REAL, NotMeasured, Record, read
+from cxrbench.report.stages import Evaluation, RunManifest, SampleManifest
 
 Figures = dict[str, Measured | QualityError]
 

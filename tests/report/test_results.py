@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from cxrbench.report.results import Benchmark, Evaluation, Record, ReportError, Results, read
+from cxrbench.report.results import Record, ReportError, Results, read
+from cxrbench.report.stages import Benchmark, Evaluation
 from tests.report.fabricate import bench_json, record, small_config
 
 CONFIG = small_config()

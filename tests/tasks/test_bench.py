@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cxrbench.folders import bench_folder, run_folder
-from cxrbench.report.results import Benchmark, read
+from cxrbench.report.results import read
+from cxrbench.report.stages import Benchmark
 from cxrbench.tasks.bench import bench_task
 from tests.gan.small import small_config
 

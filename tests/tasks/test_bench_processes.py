@@ -10,7 +10,8 @@ import pytest
 from cxrbench.configfile import load_config
 from cxrbench.errors import ConfigError, RunError
 from cxrbench.folders import bench_folder, run_folder
-from cxrbench.report.results import Benchmark, read
+from cxrbench.report.results import read
+from cxrbench.report.stages import Benchmark
 from cxrbench.tasks import bench
 from cxrbench.tasks.environments import Environment
 

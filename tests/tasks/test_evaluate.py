@@ -16,7 +16,8 @@ from cxrbench.quality.images import draw, histograms
 from cxrbench.quality.intensity import intensity_wasserstein
 from cxrbench.quality.registry import METRICS, find
 from cxrbench.quality.spaces import spaces
-from cxrbench.report.results import Evaluation, read
+from cxrbench.report.results import read
+from cxrbench.report.stages import Evaluation
 from cxrbench.tasks.evaluate import evaluate_task
 from tests.quality.phantoms import chests
 from tests.quality.real import sets_of
