@@ -13,7 +13,7 @@ from cxrbench.quality.sets import Sets
 from cxrbench.quality.spaces import PIXELS
 
 REALS = 64  # as many as a sample grid has
-ROW = 8
+ROW = 6
 
 Picture = NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ def pictures(sets: Sets) -> dict[str, Picture]:
 
 
 def suspects(sets: Sets) -> tuple[Images, Images]:
-    """The eight generated images that are nearest to a training image at 64x64 pixels, and these training images."""
+    """The six generated images that are nearest to a training image at 64x64 pixels, and these training images."""
     train = sets.trained_on(PIXELS.name)
     near, which = [], []
     for _, apart in distances(sets.features(PIXELS.name, "images"), sets.features(PIXELS.name, "train")):
@@ -43,7 +43,7 @@ def suspects(sets: Sets) -> tuple[Images, Images]:
 
 
 def extremes(sets: Sets, space: str) -> tuple[Images, Images]:
-    """The eight generated images of the highest density, and the eight of the lowest.
+    """The six generated images of the highest density, and the six of the lowest.
 
     Raises:
         QualityError: the space cannot be had here.
