@@ -57,6 +57,7 @@ class ModelConfig(Section):
     leaky_slope: Share
     dropout: Annotated[float, Field(ge=0.0, le=0.99)]
     batch_norm_momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
+    spectral_norm: bool
 
     @model_validator(mode="after")
     def symmetric_padding(self) -> ModelConfig:
@@ -70,20 +71,37 @@ class ModelConfig(Section):
 class ObjectiveConfig(Section):
     """Losses and the stabilisations of the training step."""
 
+    loss: Literal["cross_entropy", "hinge"]
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)]
     label_flip: Annotated[float, Field(ge=0.0, lt=0.5)]
     instance_noise: Annotated[float, Field(ge=0.0)]
     generator_updates: Count
     gate_accuracy: Annotated[float, Field(gt=0.5, le=1.0)]
+    augmentation: list[Literal["color", "translation", "cutout"]]
+    gradient_penalty: Annotated[float, Field(ge=0.0)]
+    average_decay: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+    @model_validator(mode="after")
+    def no_half_truth_of_a_hinge(self) -> ObjectiveConfig:
+        if self.loss == "hinge" and self.label_smoothing:
+            raise ValueError("label_smoothing: a hinge knows no half labels; set it to 0.0")
+        return self
 
 
 class OptimizerConfig(Section):
-    """Adam, the same for both networks."""
+    """Adam, the same for both networks but for the rate."""
 
     learning_rate: Annotated[float, Field(gt=0.0)]
     beta_1: Annotated[float, Field(ge=0.0, lt=1.0)]
     beta_2: Annotated[float, Field(ge=0.0, lt=1.0)]
     epsilon: Annotated[float, Field(gt=0.0)]
+    discriminator_rate: Positive
+
+    def adam(self, network: Literal["generator", "discriminator"]) -> dict[str, float]:
+        """The arguments of one network's Adam."""
+        times = self.discriminator_rate if network == "discriminator" else 1.0
+        own = {"learning_rate": self.learning_rate * times}
+        return own | {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
 class TrainConfig(Section):
@@ -144,6 +162,7 @@ class EvaluateConfig(Section):
 
     count: Annotated[int, Field(ge=FEWEST_TO_EVALUATE)]
     seed: Seed
+    target_kid: Positive
 
 
 class ParityConfig(Section):
@@ -186,6 +205,11 @@ class Config(Section):
             raise ValueError(
                 f"model.generator_width: {self.model.generator_width} cannot be halved "
                 f"{doublings - 1} times on the way to {size}x{size}; use a multiple of {2 ** (doublings - 1)}"
+            )
+        if self.objective.gradient_penalty and self.compute.precision == "bfloat16":
+            raise ValueError(
+                "objective.gradient_penalty: it is a small difference of logits, which bfloat16 cannot hold; set it to "
+                '0.0, or compute.precision to "float32"'
             )
         testing = round(self.data.count * self.data.test_share)
         training = self.data.count - testing

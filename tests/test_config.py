@@ -49,6 +49,15 @@ def write(folder, text):
         ("[model]\ndropout = 0.999", r"mine\.toml: model\.dropout: .*0\.99"),
         ("[optimizer]\nlearning_rate = inf", r"mine\.toml: optimizer\.learning_rate: .*finite"),
         ("[data]\ncount = 60", r"mine\.toml: data\.count: 60 with .* holds out 12 images, and evaluate needs 16"),
+        (
+            '[objective]\nloss = "hinge"\nlabel_smoothing = 0.1',
+            r"mine\.toml: objective\.label_smoothing: a hinge knows no half labels",
+        ),
+        (
+            '[objective]\ngradient_penalty = 1.0\n[compute]\nprecision = "bfloat16"',
+            r"mine\.toml: objective\.gradient_penalty: .*bfloat16 cannot hold",
+        ),
+        ('[objective]\naugmentation = ["flip"]', r"mine\.toml: objective\.augmentation: .*'cutout'.*'flip'"),
         ("data = 3", r"mine\.toml: data: .*dictionary"),
         ("[train\n", r"mine\.toml: not valid TOML"),
     ],

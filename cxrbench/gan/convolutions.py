@@ -19,6 +19,8 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from cxrbench.gan.spectral import spectrally_normalized
+
 Tensor = Any
 UpForm = Literal["transposed", "product"]
 DownForm = Literal["strided", "folded", "product"]
@@ -69,21 +71,33 @@ class DownConv2D(_Convolution):
     """Convolution with stride 2 and "same" padding, its bias not yet added: (B, H, W, C) -> (B, H / 2, W / 2, filters).
 
     The kernel is (k, k, C, filters), the bias (filters,); whoever comes next adds it. ``strided`` is the engine's own
-    function; ``folded`` is its stride-1 convolution of the folded image; for ``product`` see above.
+    function; ``folded`` is its stride-1 convolution of the folded image; for ``product`` see above. With ``spectral``
+    the kernel is normalized first, see ``spectral.py``.
     """
+
+    def __init__(self, filters: int, kernel_size: int, form: DownForm, spectral: bool = False, **kwargs: Any):
+        super().__init__(filters, kernel_size, form, **kwargs)
+        self.spectral = spectral
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
         self.kernel = self.add_weight(shape=shape, name="kernel")
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+        if self.spectral:
+            self.direction = self.add_weight(
+                shape=(self.filters,), initializer="ones", trainable=False, name="direction"
+            )
 
-    def call(self, inputs: Tensor) -> Tensor:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        kernel = self.kernel.value
+        if self.spectral:
+            kernel = spectrally_normalized(kernel, self.direction, training)
         if self.form == "strided":
-            return ops.conv(inputs, self.kernel, strides=2, padding="same", data_format="channels_last")
+            return ops.conv(inputs, kernel, strides=2, padding="same", data_format="channels_last")
         if self.form == "folded":
-            kernel = _folded_kernel(self.kernel.value)
-            return ops.conv(_folded(inputs, self.kernel_size), kernel, padding="valid", data_format="channels_last")
-        return gather(inputs, self.kernel.value)
+            folded = _folded(inputs, self.kernel_size)
+            return ops.conv(folded, _folded_kernel(kernel), padding="valid", data_format="channels_last")
+        return gather(inputs, kernel)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         batch, height, width, _ = input_shape

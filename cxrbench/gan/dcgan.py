@@ -1,4 +1,4 @@
-"""One object that holds all state of a training: both networks and both optimizers."""
+"""One object that holds all state of a training: networks, optimizers and, where it is on, the generator's average."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ Tensor = Any
 
 
 class DCGAN(keras.Model):
-    """Generator, discriminator and their optimizers; ``save_weights`` keeps all four in one file."""
+    """Generator, discriminator and their optimizers; ``save_weights`` keeps all in one file.
+
+    With ``objective.average_decay`` there is ``average``, too: a generator whose weights and statistics are moving
+    averages of the other's.
+    """
 
     def __init__(self, config: Config, forms: Forms | None = None):
         super().__init__(name="dcgan")
@@ -27,17 +31,44 @@ class DCGAN(keras.Model):
         self.discriminator = build_discriminator(config.model, config.data.image_size, forms)
         draw_initial_weights(self.generator, config.train.seed, 0)
         draw_initial_weights(self.discriminator, config.train.seed, 1)
-        self.generator_optimizer = Adam(**config.optimizer.model_dump())
-        self.discriminator_optimizer = Adam(**config.optimizer.model_dump())
+        self.generator_optimizer = Adam(**config.optimizer.adam("generator"))
+        self.discriminator_optimizer = Adam(**config.optimizer.adam("discriminator"))
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self.average_decay = config.objective.average_decay
+        self.average: keras.Model | None = None
+        if self.average_decay:
+            self.average = build_generator(config.model, config.data.image_size, forms, "average")
+            draw_initial_weights(self.average, config.train.seed, 0)
         self.built = True
+
+    @property
+    def sampled(self) -> keras.Model:
+        """The generator that images are drawn from: the average where there is one."""
+        return self.generator if self.average is None else self.average
+
+    def follow_average(self, step: Tensor) -> None:
+        """Move the average to the generator as it is after a step, given its number (scalar int32); else do nothing.
+
+        Over the first steps of a training by more than ``average_decay`` says, or it would long be of the initial
+        weights: ``(1 + step) / (10 + step)`` of it stays, as in TensorFlow's ``ExponentialMovingAverage``.
+        """
+        if self.average is None:
+            return
+        number = ops.cast(step, self.generator.trainable_variables[0].dtype)
+        moved = 1.0 - ops.minimum((1.0 + number) / (10.0 + number), self.average_decay)
+        for average, variable in zip(self._averages, self.generator.variables, strict=True):
+            average.assign(average + (variable - average) * moved)
 
     @property
     def state(self) -> list[keras.Variable]:
         """Every variable that a training step reads or changes, in a fixed order."""
         parts = (self.generator, self.discriminator, self.generator_optimizer, self.discriminator_optimizer)
-        return [variable for part in parts for variable in part.variables]
+        return [variable for part in parts for variable in part.variables] + self._averages
+
+    @property
+    def _averages(self) -> list[keras.Variable]:
+        return [] if self.average is None else self.average.variables
 
     @property
     def named_state(self) -> dict[str, keras.Variable]:
@@ -56,7 +87,7 @@ class DCGAN(keras.Model):
                 paths = [f"{variable.path}/{slot}" for variable in network.trainable_variables]
                 named |= dict(zip(paths, variables, strict=True))
             named[f"{network.name}/iterations"] = optimizer.iterations
-        return named
+        return named | {variable.path: variable for variable in self._averages}
 
 
 def build_sampler(gan: DCGAN, config: Config, count: int, seed: int, purpose: Purpose) -> Callable[[Tensor], Tensor]:
@@ -68,9 +99,30 @@ def build_sampler(gan: DCGAN, config: Config, count: int, seed: int, purpose: Pu
     def sample(number: Tensor) -> Tensor:
         shape = (count, config.model.latent_dim)
         latents = normals(seed, purpose, number, shape, config.compute.dtype)
-        return to_uint8(gan.generator(latents, training=False))
+        return to_uint8(gan.sampled(latents, training=False))
 
     return sample
+
+
+def build_interpolator(gan: DCGAN, config: Config, rows: int, columns: int, seed: int) -> Callable[[Tensor], Tensor]:
+    """A function of a number (scalar int32) that gives images (rows * columns, H, W, 1) uint8 between latents.
+
+    In each row the latent goes from one draw to another along the sphere (White 2016, arXiv 1609.04468): straight
+    ways lead through latents that are shorter than any that was trained on.
+    """
+
+    def between(number: Tensor) -> Tensor:
+        dtype = config.compute.dtype
+        drawn = normals(seed, Purpose.INTERPOLATION, number, (2, rows, 1, config.model.latent_dim), dtype)
+        first, last = drawn[0], drawn[1]
+        share = ops.reshape(ops.linspace(0.0, 1.0, columns, dtype=dtype), (1, columns, 1))
+        lengths = ops.norm(first, axis=-1, keepdims=True) * ops.norm(last, axis=-1, keepdims=True)
+        angle = ops.arccos(ops.sum(first * last, axis=-1, keepdims=True) / lengths)
+        latents = (ops.sin((1.0 - share) * angle) * first + ops.sin(share * angle) * last) / ops.sin(angle)
+        latents = ops.reshape(latents, (rows * columns, config.model.latent_dim))
+        return to_uint8(gan.sampled(latents, training=False))
+
+    return between
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ Tensor = Any
 INITIAL_DEVIATION = 0.02  # DCGAN paper
 
 
-def build_generator(model: ModelConfig, image_size: int, forms: Forms) -> keras.Model:
+def build_generator(model: ModelConfig, image_size: int, forms: Forms, name: str = "generator") -> keras.Model:
     """Latents (B, latent_dim) -> images (B, image_size, image_size, 1) in [-1, 1].
 
     Dense to the base grid, then transposed convolutions that double the grid and halve the channels;
@@ -26,7 +26,7 @@ def build_generator(model: ModelConfig, image_size: int, forms: Forms) -> keras.
     """
     width, base = model.generator_width, model.base_size
     doublings = round(math.log2(image_size / base))
-    network = keras.Sequential(name="generator")
+    network = keras.Sequential(name=name)
     network.add(layers.Input((model.latent_dim,)))
     network.add(layers.Dense(base * base * width, use_bias=False, name="dense"))
     network.add(layers.Reshape((base, base, width)))
@@ -55,7 +55,9 @@ class Discriminator(keras.Model):
         self.convolutions = []
         for level in range(halvings):
             form = forms.downsampling(width * 2 ** (level - 1) if level else 1)
-            self.convolutions.append(DownConv2D(width * 2**level, model.kernel_size, form, name=f"down_{level}"))
+            filters, size = width * 2**level, model.kernel_size
+            self.convolutions.append(DownConv2D(filters, size, form, model.spectral_norm, name=f"down_{level}"))
+        self.spectral = model.spectral_norm
         self.dropped = round(model.dropout * MASK_LEVELS)
         self.activate = forms.fuse(leaky_dropout(model.leaky_slope, self.dropped))
         self.flatten = layers.Flatten()
@@ -75,14 +77,21 @@ class Discriminator(keras.Model):
         """What every convolution hands on, each (B, H / 2^level, W / 2^level, C)."""
         hidden, features = images, []
         for level, convolution in enumerate(self.convolutions):
-            values = convolution(hidden)
+            values = convolution(hidden, training=keep is not None)
             bias = ops.cast(convolution.bias, values.dtype)
             hidden = self.activate(values, bias, None if keep is None else keep[level])
             features.append(hidden)
         return features
 
     def call(self, images: Tensor, keep: list[Tensor] | None = None) -> Tensor:
-        return ops.cast(self.logit(self.flatten(self.features(images, keep)[-1])), keras.config.floatx())
+        features = self.flatten(self.features(images, keep)[-1])
+        logits = self._normalized_logit(features) if self.spectral else self.logit(features)
+        return ops.cast(logits, keras.config.floatx())
+
+    def _normalized_logit(self, features: Tensor) -> Tensor:
+        """The one singular value of a matrix of one column is its length: no iteration is needed."""
+        length = ops.sqrt(ops.sum(ops.square(ops.cast(self.logit.kernel.value, keras.config.floatx()))))
+        return self.logit(features / ops.cast(length, features.dtype))
 
 
 def build_discriminator(model: ModelConfig, image_size: int, forms: Forms) -> Discriminator:

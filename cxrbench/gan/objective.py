@@ -20,6 +20,35 @@ def binary_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     return ops.mean(above - logits * labels + ops.log1p(ops.exp(ops.where(positive, -logits, logits))))
 
 
+def hinge(labels: Tensor, logits: Tensor) -> Tensor:
+    """Mean of ``max(0, 1 - l)`` where a label is 1 and ``max(0, 1 + l)`` where it is 0 (Lim & Ye 2017)."""
+    margin = 1.0 - ops.where(labels > 0.5, logits, -logits)
+    return ops.mean(ops.where(margin > 0, margin, ops.zeros_like(margin)))
+
+
+def discriminator_loss(kind: str, labels: Tensor, logits: Tensor) -> Tensor:
+    """Of labels and logits (N, 1); ``kind`` is that of the settings."""
+    return hinge(labels, logits) if kind == "hinge" else binary_cross_entropy(labels, logits)
+
+
+def generator_loss(kind: str, logits: Tensor) -> Tensor:
+    """Of what the discriminator makes of generated images, (N, 1).
+
+    With cross entropy "flipped labels": the generator is rewarded for being called real (Goodfellow et al. 2014).
+    """
+    return -ops.mean(logits) if kind == "hinge" else binary_cross_entropy(ops.ones_like(logits), logits)
+
+
+def gradient_penalty(logits: Tensor, pushed: Tensor, distance: float) -> Tensor:
+    """Half the mean squared length of the discriminator's gradient, from logits (N, 1) of images and of moved ones.
+
+    The images were moved by ``distance`` times standard normal values v. With the gradient g, ``E (v . g)^2 = |g|^2``,
+    so that the expected value is that of R1 (Mescheder et al. 2018) without a second derivative. Lin et al. (2025,
+    arXiv 2501.08316) train with such a difference.
+    """
+    return 0.5 * ops.mean(ops.square((pushed - logits) / distance))
+
+
 def discriminator_labels(batch: int, smoothing: float, flipped: Tensor, dtype: str) -> Tensor:
     """Labels (2 * batch, 1) of a batch of real and then fake images.
 

@@ -35,6 +35,9 @@ class Purpose(IntEnum):
     DROPOUT = 4
     SAMPLES = 5
     GRID = 6
+    AUGMENTATION = 7
+    GRADIENT_PENALTY = 8
+    INTERPOLATION = 9
 
 
 def threefry2x32(key: tuple[int, int], counter: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

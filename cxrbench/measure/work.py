@@ -142,8 +142,9 @@ def _passes(layer: Layer, config: Config) -> list[_Pass]:
         fakes = _Pass(batch, input_gradient=False, weight_gradient=False)
         return [fakes, *[_Pass(batch, input_gradient=not first, weight_gradient=True)] * updates]
     first = layer.name == "down_0"
-    real_and_fake = _Pass(2 * batch, input_gradient=not first, weight_gradient=True, raw_images=batch if first else 0)
-    return [real_and_fake, *[_Pass(batch, input_gradient=True, weight_gradient=False)] * updates]
+    rows = (3 if config.objective.gradient_penalty else 2) * batch  # real, fake, and real ones a push away
+    judged = _Pass(rows, input_gradient=not first, weight_gradient=True, raw_images=batch if first else 0)
+    return [judged, *[_Pass(batch, input_gradient=True, weight_gradient=False)] * updates]
 
 
 def _layer_work(layer: Layer, passes: list[_Pass], config: Config) -> LayerWork:

@@ -67,6 +67,23 @@ def check_mode(backend: str, mode: str) -> str:
     return mode
 
 
+def unknown_to_peers(config: Config) -> list[str]:
+    """The settings of an experiment that the shared step alone knows: then no peer, hand-written or stock, is compared.
+
+    The peers are what the frameworks' own guides teach, and end with the DCGAN.
+    """
+    model, objective, optimizer = config.model, config.objective, config.optimizer
+    asked = {
+        "model.spectral_norm": model.spectral_norm,
+        "objective.loss": objective.loss != "cross_entropy",
+        "objective.augmentation": bool(objective.augmentation),
+        "objective.gradient_penalty": objective.gradient_penalty > 0.0,
+        "objective.average_decay": objective.average_decay > 0.0,
+        "optimizer.discriminator_rate": optimizer.discriminator_rate != 1.0,
+    }
+    return [key for key, is_asked in asked.items() if is_asked]
+
+
 def levels(config: Config) -> int:
     """How often the generator doubles the grid, and the discriminator halves it."""
     return (config.data.image_size // config.model.base_size).bit_length() - 1

@@ -32,7 +32,7 @@ class Session:
         self.gan = DCGAN(config, forms or engine)
         self.step = engine.compile(build_step(self.gan, config, engine), self.gan.state, calls(config))
         sampler = build_sampler(self.gan, config, SAMPLES, config.sample.seed, Purpose.SAMPLES)
-        self.draw = engine.compile(sampler, self.gan.generator.variables, 1)
+        self.draw = engine.compile(sampler, self.gan.sampled.variables, 1)
 
     def train(self, first: int, last: int, title: str) -> NDArray[Any]:
         """Steps ``first`` to ``last - 1``; returns their metrics, (last - first, 5)."""

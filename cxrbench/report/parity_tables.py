@@ -45,7 +45,7 @@ def twin(parity: Parity) -> str:
         f"{sizes['batch_size']}, widths {sizes['generator_width']} and {sizes['discriminator_width']}, trained by each "
         f"backend for {parity.float32_steps} steps in float32 and {parity.float64_steps} in float64, with "
         f"{listing(_stabilisations(settings))}. The gate shut in {shut}, so it was {compared}. "
-        f"{_chaos(parity)}"
+        f"{_chaos(parity)}{_peers(parity)}"
     )
 
 
@@ -81,12 +81,22 @@ def _stabilisations(settings: dict[str, Any]) -> list[str]:
         "label flips": objective["label_flip"],
         "instance noise": objective["instance_noise"],
         "dropout": settings["model"]["dropout"],
+        "gradient penalty": objective.get("gradient_penalty", 0.0),  # not known to reports of earlier versions
+        "moving average of the generator": objective.get("average_decay", 0.0),
     }
     on = [f"{name} {value:g}" for name, value in strengths.items() if value]
     if objective["gate_accuracy"] < GATE_NEVER:
         on.append(f"the discriminator's gate at {objective['gate_accuracy']:g}")
+    on += [f"augmentation by {kind}" for kind in objective.get("augmentation", [])]
+    on += ["a hinge loss"] * (objective.get("loss") == "hinge")
+    on += ["spectral normalization"] * settings["model"].get("spectral_norm", False)
     updates = objective["generator_updates"]
     return [*on, f"{updates} generator update{'s' * (updates > 1)} per step"]
+
+
+def _peers(parity: Parity) -> str:
+    compared = any(check.name.startswith("native") for check in parity.checks)
+    return "" if compared else " The hand-written peers were not compared: they are not written for all of this."
 
 
 def _chaos(parity: Parity) -> str:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from cxrbench.config import Config
 from cxrbench.folders import parity_folder
-from cxrbench.parity.bounds import BOUNDS
+from cxrbench.native import unknown_to_peers
+from cxrbench.parity.bounds import BOUNDS, NATIVE
 from cxrbench.parity.result import Curves, Parity
 from cxrbench.parity.twin import twin_fingerprint
 from cxrbench.report.first_steps import FirstSteps, first_steps
@@ -68,7 +69,9 @@ def _why_foreign(parity: Parity, config: Config, settings: dict[str, Any], backe
     absent = [BACKENDS[backend] for backend in backends if backend not in parity.witnesses]
     if absent:
         return f"without {listing(absent)}"
-    wanted = {name: bound.limit for name, bound in BOUNDS.items() if name != JAX_ALONE or "jax" in parity.witnesses}
+    left_out = [name for name, bound in BOUNDS.items() if bound.group == NATIVE and unknown_to_peers(ran)]
+    left_out += [] if "jax" in parity.witnesses else [JAX_ALONE]
+    wanted = {name: bound.limit for name, bound in BOUNDS.items() if name not in left_out}
     return None if {check.name: check.limit for check in parity.checks} == wanted else "of other bounds"
 
 

@@ -54,7 +54,9 @@ def build(config: Config) -> keras.Model:
     """
     keras.utils.set_random_seed(config.train.seed)
     model = _active().StockGAN(config)
-    d_optimizer, g_optimizer = (keras.optimizers.Adam(**config.optimizer.model_dump()) for _ in range(2))
+    d_optimizer, g_optimizer = (
+        keras.optimizers.Adam(**config.optimizer.adam(network)) for network in ("discriminator", "generator")
+    )
     model.compile(d_optimizer, g_optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
     return model
 

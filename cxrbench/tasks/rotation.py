@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cxrbench.config import BenchSetting, Config
 from cxrbench.errors import ConfigError
-from cxrbench.variants import NATIVE, OURS, variants_of
+from cxrbench.native import unknown_to_peers
+from cxrbench.variants import FIT, NATIVE, OURS, variants_of
 
 SPEED, MEMORY, LIMIT = "speed", "memory", "limit"
 FILES = {SPEED: ["test_speed.py"], MEMORY: ["test_memory.py"], LIMIT: ["test_limit.py", "test_input.py"]}
@@ -75,18 +77,22 @@ def rotation(config: Config, backends: list[str]) -> list[Process]:
 
 
 def _contestants(config: Config, backends: list[str]) -> list[tuple[str, str]]:
-    """Backends and variants at one setting. The hand-written peers are not written for mixed precision."""
-    mixed = config.compute.precision == "bfloat16"
-    named = [(backend, name) for backend in backends for name in variants_of(backend, config.bench.variants)]
-    chosen = [one for one in named if not (mixed and one[1].startswith(NATIVE))]
-    for backend in backends:
-        if not any(one[0] == backend for one in chosen):
-            can = [name for name in variants_of(backend) if not (mixed and name.startswith(NATIVE))]
+    """Backends and variants at one setting: of the peers, those that are written for it."""
+    mixed, unknown = config.compute.precision == "bfloat16", unknown_to_peers(config)
+    unwritten = (NATIVE, FIT) if unknown else (NATIVE,) if mixed else ()
+
+    def can(backend: str, asked: Sequence[str] = ()) -> list[tuple[str, str]]:
+        return [(backend, name) for name in variants_of(backend, asked) if not name.startswith(unwritten)]
+
+    chosen = [can(backend, config.bench.variants) for backend in backends]
+    for backend, own in zip(backends, chosen, strict=True):
+        if not own:
             raise ConfigError(
-                f"bench.variants: none of {', '.join(config.bench.variants)} can be measured on {backend} in "
-                f"{config.compute.precision}; add one of {', '.join(can)}, or leave the backend out"
+                f"bench.variants: none of {', '.join(config.bench.variants)} can be measured on {backend} with "
+                f"{', '.join(unknown) or config.compute.precision}; add one of "
+                f"{', '.join(name for _, name in can(backend))}, or leave the backend out"
             )
-    return chosen
+    return [one for own in chosen for one in own]
 
 
 def _rotated(contestants: list[tuple[str, str]], repeat: int, repeats: int) -> list[tuple[str, str]]:

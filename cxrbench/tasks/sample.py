@@ -14,16 +14,18 @@ from cxrbench.config import Config
 from cxrbench.errors import RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint
-from cxrbench.gan.dcgan import DCGAN, build_sampler
+from cxrbench.gan.dcgan import DCGAN, build_interpolator, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.pictures import grid, save_png
 from cxrbench.tasks.engine import start_backend
 
 GRID_IMAGES = 64
+BETWEEN = (4, 8)  # ways between two latents, and images along each
 
 
 def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
-    """Write ``sample.count`` images of the newest checkpoint: one array, one PNG each, and a grid of the first.
+    """Write ``sample.count`` images of the newest checkpoint: one array, one PNG each, a grid of the first, and images
+    on the way from one latent to another.
 
     Image i depends on ``sample.seed``, i and the batch size alone: the latents are the same on every backend.
 
@@ -44,7 +46,7 @@ def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
     batch, count = config.train.batch_size, config.sample.count
     numbers = range(-(-count // batch))
     draw = engine.compile(
-        build_sampler(gan, config, batch, config.sample.seed, Purpose.SAMPLES), gan.generator.variables, len(numbers)
+        build_sampler(gan, config, batch, config.sample.seed, Purpose.SAMPLES), gan.sampled.variables, len(numbers)
     )
     drawn = [
         ops.convert_to_numpy(draw(engine.to_device(np.int32(number))))[..., 0]
@@ -57,18 +59,21 @@ def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
         "seed": config.sample.seed,
         "count": count,
     }
-    _write(run, np.concatenate(drawn)[:count], source)
+    way = engine.compile(build_interpolator(gan, config, *BETWEEN, config.sample.seed), gan.sampled.variables, 1)
+    between = ops.convert_to_numpy(way(engine.to_device(np.int32(0))))[..., 0]
+    _write(run, np.concatenate(drawn)[:count], between, source)
     print(f"{run.samples}: {count} synthetic images of step {checkpoint.step}")
     return run
 
 
-def _write(run: RunFolder, images: np.ndarray, source: dict[str, Any]) -> None:
+def _write(run: RunFolder, images: np.ndarray, between: np.ndarray, source: dict[str, Any]) -> None:
     """Write beside the old samples, then change places: an interrupted run never mixes two sets."""
     partial = run.samples.with_name("samples.partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "png").mkdir(parents=True)
     np.save(partial / run.sample_images.name, images)
-    save_png(grid(images[:GRID_IMAGES]), partial / "grid.png")
+    save_png(grid(images[:GRID_IMAGES]), partial / run.sample_grid.name)
+    save_png(grid(between, BETWEEN[1]), partial / run.interpolation.name)
     for index, image in enumerate(tqdm(images, desc="write", unit="image", leave=False, dynamic_ncols=True)):
         save_png(image, partial / "png" / f"{index:06d}.png")
     write_json(partial / run.sample_manifest.name, source)

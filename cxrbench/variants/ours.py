@@ -24,7 +24,7 @@ class Ours:
         gan = DCGAN(config, engine)
         self._step = engine.compile(build_step(gan, config, engine), gan.state, self.calls)
         sampler = build_sampler(gan, config, config.train.batch_size, config.sample.seed, Purpose.SAMPLES)
-        self._sampler = engine.compile(sampler, gan.generator.variables, config.sample.count // config.train.batch_size)
+        self._sampler = engine.compile(sampler, gan.sampled.variables, config.sample.count // config.train.batch_size)
         self._done = 0
         self._last: Any = None
 

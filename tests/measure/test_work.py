@@ -97,3 +97,13 @@ def test_no_gradient_that_the_step_does_not_need_is_counted():
     down = found["down_0"]
     assert down.weight_gradient == 2 * down.input_gradient > 0  # 2B images in one update, B in the other
     assert found["down_1"].input_gradient == found["down_1"].forward
+
+
+def test_a_gradient_penalty_judges_the_real_images_once_more():
+    without, penalized = (
+        {one.layer.name: one for one in work(f"objective.gradient_penalty={weight}").layers} for weight in (0.0, 1.0)
+    )
+    assert penalized["up_0"] == without["up_0"]
+    one = without["down_1"].weight_gradient // 2  # of a batch: the discriminator's update sees two
+    assert penalized["down_1"].weight_gradient == 3 * one
+    assert penalized["down_1"].forward == without["down_1"].forward + one

@@ -43,7 +43,7 @@ def record() -> Evidence:
         hashes |= {
             f"{precision}/{name}": f"{precision} {name}" for name in ("initial", "half", "resumed", "checkpoint")
         }
-    return Evidence({"sha256": hashes}, arrays)
+    return Evidence({"sha256": hashes, "unknown_to_peers": []}, arrays)
 
 
 def exchanged() -> Evidence:

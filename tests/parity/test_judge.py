@@ -62,6 +62,20 @@ def test_every_bound_is_judged_and_holds_where_all_agree():
     assert set(exact.values()) == {0.0}
 
 
+def test_peers_are_judged_unless_the_settings_are_unknown_to_them():
+    """Evidence without them is not enough: else a peer that was forgotten would be one that holds."""
+    records, exchanges = agreeing()
+    for one in records.values():
+        one.facts["unknown_to_peers"] = ["objective.augmentation"]
+    judged = by_name(records, exchanges)
+    assert {name for name in BOUNDS if name not in judged} == {name for name in BOUNDS if name.startswith("native")}
+    records, exchanges = agreeing()
+    for name in [name for name in records["torch"].arrays if "/native" in name]:
+        del records["torch"].arrays[name]
+    with pytest.raises(KeyError):
+        by_name(records, exchanges)
+
+
 @pytest.mark.parametrize("name", BOUNDS)
 def test_each_bound_fails(name):
     records, exchanges = agreeing()
