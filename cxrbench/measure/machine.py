@@ -16,7 +16,14 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 
 # What decides a result, of all that ``versions`` lists: a page shows these alone.
-HARDWARE = ("cpu", "cores", "gpu")  # of a machine: what decides a speed
+CPUINFO = Path("/proc/cpuinfo")
+HARDWARE = ("cpu", "vectors", "cores", "gpu")  # of a machine: what decides a speed
+# Vector instructions by their flag, the widest first. A rented "AMD EPYC" may have AVX-512 today and AVX2 tomorrow,
+# and then takes four times as long.
+VECTORS = {
+    "amx_tile": "AMX", "avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX", "sse4_2": "SSE4", "sve": "SVE",
+    "asimd": "NEON",
+}  # fmt: skip
 PACKAGES = (
     "cxrbench", "keras", "jax", "jaxlib", "torch", "tensorflow", "tensorflow-cpu", "numpy", "scipy",
     "scikit-image", "pillow", "h5py", "ml-dtypes", "triton", "jax-cuda12-plugin", "nvidia-cudnn-cu12",
@@ -60,9 +67,10 @@ def origin() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory (bytes), GPU and driver where there are any, operating system, Python."""
+    """Processor and its widest vectors, cores, memory (bytes), GPU and driver where there are any, system, Python."""
     return {
-        "cpu": _cpu_model(),
+        "cpu": _of_processor("model name") or platform.processor() or platform.machine(),
+        "vectors": _vectors(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         **_gpu(),
@@ -106,13 +114,18 @@ def source_state(root: Path = ROOT) -> dict[str, Any]:
     return {"commit": commit, "clean": not changes} if tracked else {"commit": None, "clean": None}
 
 
-def _cpu_model() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
+def _vectors() -> str | None:
+    flags = (_of_processor("flags") or _of_processor("Features")).split()  # x86; ARM
+    return next((name for flag, name in VECTORS.items() if flag in flags), None)
+
+
+def _of_processor(key: str) -> str:
+    """What Linux says of the first processor; nothing where it does not."""
+    if CPUINFO.exists():
+        for line in CPUINFO.read_text(encoding="utf-8").splitlines():
+            if line.partition(":")[0].strip() == key:
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ""
 
 
 def _gpu() -> dict[str, str | None]:

@@ -119,7 +119,7 @@ def machine(facts: dict[str, Any], device: str) -> str:
     known = {key: value for key, value in facts.items() if value not in (None, "", [])}
     parts = [
         known.get("gpu") if device != "cpu" else None,  # a GPU that was not used says nothing
-        known.get("cpu"),
+        " ".join(str(known[key]) for key in ("cpu", "vectors") if key in known),
         f"{known['cores']} cores" if "cores" in known else None,
         f"{known['memory_bytes'] / 2**30:.0f} GiB memory" if "memory_bytes" in known else None,
         known.get("os"),

@@ -55,7 +55,24 @@ def test_the_machine_is_described():
     assert described["cores"] >= 1
     assert described["memory_bytes"] > 1e8
     assert described["cpu"]
+    assert described["vectors"] in {None, *machine.VECTORS.values()}
     json.dumps(described)
+
+
+@pytest.mark.parametrize(
+    ("flags", "vectors"),
+    [
+        ("flags : fpu sse4_2 avx avx2 avx512f", "AVX-512"),
+        ("flags : fpu sse4_2 avx avx2 avx512", "AVX2"),
+        ("Features : fp asimd", "NEON"),
+        ("", None),
+    ],
+)
+def test_two_processors_of_one_name_are_told_apart_by_their_vectors(tmp_path, monkeypatch, flags, vectors):
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nmodel name : AMD EPYC\n{flags}\n\nprocessor : 1\n")
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    described = machine.machine()
+    assert (described["cpu"], described["vectors"]) == ("AMD EPYC", vectors)
 
 
 def test_every_installed_distribution_has_its_version():
