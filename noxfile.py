@@ -146,6 +146,12 @@ def ladders(session: nox.Session) -> None:
 
 
 @nox.session(python=False, requires=["env-report"])
+def pipeline(session: nox.Session) -> None:
+    """Measure how fast the files of the NIH set become batches, in reports/pipeline.md."""
+    cxrbench(session, "report", "pipeline", *session.posargs)
+
+
+@nox.session(python=False, requires=["env-report"])
 def report(session: nox.Session) -> None:
     """Write reports/<name>/ from what every stage left."""
     cxrbench(session, "report", "report", *session.posargs)

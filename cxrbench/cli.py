@@ -114,6 +114,13 @@ def ladders(config: Config, options: argparse.Namespace) -> None:
     ladders_task(config, _dataset(config, options), REPORTS, options.features)
 
 
+def pipeline(config: Config, options: argparse.Namespace) -> None:
+    """measure how fast the files of the NIH set become batches, into reports/pipeline.md"""
+    from cxrbench.tasks.pipeline import pipeline_task
+
+    pipeline_task(config, options.data_dir, REPORTS)
+
+
 def report(config: Config, options: argparse.Namespace) -> None:
     """put the backends side by side in reports/<name>/"""
     from cxrbench.tasks.report import report_task
@@ -154,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(failed=1)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     added = {}
-    for task in (prepare, bench, profile, parity, train, sample, evaluate, report, ladders):
+    for task in (prepare, bench, profile, parity, train, sample, evaluate, report, ladders, pipeline):
         added[task] = command = commands.add_parser(task.__name__, help=task.__doc__, description=task.__doc__)
         command.set_defaults(run=_configured(task))
         command.add_argument(

@@ -1,0 +1,81 @@
+"""``reports/pipeline.md``: how fast images become batches, and in how much memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cxrbench.folders import write_atomically
+from cxrbench.report.page import environment
+from cxrbench.report.results import Finite, Origin, Schema, read
+from cxrbench.report.wording import duration, machine, number, quantity
+
+
+class Decoding(Schema):
+    """Seconds per image on one core: decoded alone, and prepared."""
+
+    images: int
+    decode: Finite
+    prepare: Finite
+
+
+class Preparing(Schema):
+    """One whole preparation, of the memory (bytes) of all of its processes."""
+
+    images: int
+    seconds: Finite
+    peak_memory: int
+
+
+class Reading(Schema):
+    """See ``measure.pipeline.Reading``."""
+
+    file_bytes: int
+    cold: Finite
+    warm: Finite
+    growth: int
+    step_time: Finite
+    waiting: Finite
+
+
+class Pipeline(Schema):
+    """``reports/pipeline.json``."""
+
+    image_size: int
+    batch_size: int
+    whole: int
+    decoding: Decoding
+    preparing: list[Preparing]
+    reading: Reading
+    attribution: str
+    origin: Origin
+
+
+def write_pipeline(reports: Path) -> Path:
+    """Render the page from its JSON; returns the file."""
+    found = read(reports / "pipeline.json", Pipeline)
+    file = reports / "pipeline.md"
+    write_atomically(file, environment().get_template("pipeline.md.j2").render(_content(found)))
+    return file
+
+
+def _content(found: Pipeline) -> dict[str, object]:
+    alone, largest, read_ = found.decoding, found.preparing[-1], found.reading
+    return {
+        "one": found,
+        "machine": machine(found.origin.machine, "cpu"),
+        "decoded": number(1 / alone.decode),
+        "prepared": number(1 / alone.prepare),
+        "share": number(100 * alone.decode / alone.prepare),
+        "rows": [
+            (f"{one.images:,}", number(one.images / one.seconds), quantity(one.peak_memory, "bytes"))
+            for one in found.preparing
+        ],
+        "whole_time": duration(found.whole * largest.seconds / largest.images),
+        "file": quantity(read_.file_bytes, "bytes"),
+        "cold": number(read_.cold),
+        "warm": number(read_.warm),
+        "growth": quantity(read_.growth, "bytes"),
+        "step": quantity(read_.step_time, "s"),
+        "consumed": number(found.batch_size / read_.step_time),
+        "waiting": number(100 * read_.waiting),
+    }
