@@ -59,10 +59,22 @@ class RunFolder:
         """``epoch-00004.png``: the same latents at every set epoch."""
         return self.path / "grids"
 
+    def drawn(self, epoch: int) -> Path:
+        """(N, H, W) uint8 of the same latents, drawn with the grid of an epoch: what ``evaluate`` measures them by."""
+        return self.path / "course" / f"epoch-{epoch:05d}.npy"
+
     @property
     def samples(self) -> Path:
-        """``images.npy`` (N, H, W) uint8, ``grid.png`` and ``png/``."""
+        """``images.npy`` (N, H, W) uint8, ``grid.png``, ``interpolation.png`` and ``png/``."""
         return self.path / "samples"
+
+    @property
+    def sample_grid(self) -> Path:
+        return self.samples / "grid.png"
+
+    @property
+    def interpolation(self) -> Path:
+        return self.samples / "interpolation.png"
 
     @property
     def sample_manifest(self) -> Path:

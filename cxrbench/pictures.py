@@ -28,10 +28,10 @@ def save_gray(image: NDArray[np.uint8], file: Path) -> None:
     Image.fromarray(image).save(file, format="PNG", optimize=True)
 
 
-def grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(N, H, W) -> one picture, as square as it can be, row by row."""
+def grid(images: NDArray[np.uint8], columns: int | None = None) -> NDArray[np.uint8]:
+    """(N, H, W) -> one picture, row by row, as square as it can be where ``columns`` are not given."""
     count, height, width = images.shape
-    columns = int(np.ceil(np.sqrt(count)))
+    columns = columns or int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)
     picture = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), dtype=np.uint8)
     for index, image in enumerate(images):

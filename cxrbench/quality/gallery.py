@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.pictures import GAP, grid
+from cxrbench.pictures import grid
 from cxrbench.quality.distances import distances
 from cxrbench.quality.images import Images, QualityError
 from cxrbench.quality.manifold import manifold_of_features
@@ -21,10 +21,10 @@ Picture = NDArray[np.uint8]
 def pictures(sets: Sets) -> dict[str, Picture]:
     """By the name of its file, each a gray picture (H, W): ``reference``, ``suspects``, and ``realism`` where a space
     of features can be had."""
-    found = {"reference": grid(sets.reference[:REALS]), "suspects": rows(*suspects(sets))}
+    found = {"reference": grid(sets.reference[:REALS]), "suspects": grid(np.concatenate(suspects(sets)), ROW)}
     for space in sets.spaces:
         try:
-            found["realism"] = rows(*extremes(sets, space))
+            found["realism"] = grid(np.concatenate(extremes(sets, space)), ROW)
         except QualityError:
             continue
         break
@@ -50,14 +50,3 @@ def extremes(sets: Sets, space: str) -> tuple[Images, Images]:
     """
     order = np.argsort(-sets.once(manifold_of_features, space).density, kind="stable")
     return sets.images[order[:ROW]], sets.images[order[::-1][:ROW]]
-
-
-def rows(above: Images, below: Images) -> Picture:
-    """Two rows of images, one over the other."""
-    count, height, width = above.shape
-    picture = np.zeros((2 * height + GAP, count * (width + GAP) - GAP), np.uint8)
-    for row, images in enumerate((above, below)):
-        for column, image in enumerate(images):
-            top, left = row * (height + GAP), column * (width + GAP)
-            picture[top : top + height, left : left + width] = image
-    return picture

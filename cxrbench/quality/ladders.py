@@ -35,9 +35,8 @@ class Rung(NamedTuple):
 
 
 def blurred(images: Images, sigma: float, train: Images, rng: np.random.Generator) -> Images:
-    """Gaussian, ``sigma`` pixels at 256x256."""
-    pixels = sigma * images.shape[1] / 256
-    return np.rint(gaussian_filter(images.astype(np.float32), (0, pixels, pixels))).astype(np.uint8)
+    """Gaussian, ``sigma`` pixels."""
+    return np.rint(gaussian_filter(images.astype(np.float32), (0, sigma, sigma))).astype(np.uint8)
 
 
 def noisy(images: Images, deviation: float, train: Images, rng: np.random.Generator) -> Images:
@@ -69,7 +68,7 @@ def brighter(images: Images, levels: float, train: Images, rng: np.random.Genera
 
 
 LADDERS = {
-    "blur": Ladder("pixels at 256x256", (0.5, 1, 2, 4), blurred),
+    "blur": Ladder("pixels", (0.5, 1, 2, 4), blurred),
     "noise": Ladder("gray levels", (4, 10, 25), noisy),
     "checkerboard": Ladder("gray levels", (2, 4), checkered),
     "exposure": Ladder("gray levels", (5, 20), brighter),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cxrbench.pictures import NOTICE
-from cxrbench.report import figures, quality_figures
+from cxrbench.report import course_words, figures, quality_figures
 from cxrbench.report.gather import Side
 from cxrbench.report.growth_figures import growth
 from cxrbench.report.hero import hero
@@ -19,6 +19,7 @@ from cxrbench.report.parity_figure import parity_figure
 from cxrbench.report.results import Results
 from cxrbench.report.speed_figures import bars, order
 from cxrbench.report.stages import Evaluation
+from cxrbench.report.timeline import timelines
 from cxrbench.report.wording import BACKENDS, listing, metric_label
 
 # Each metric that is drawn, with its part of the page.
@@ -72,6 +73,9 @@ def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint
     measured = {side.backend: side.progress for side in sides if side.progress is not None}
     alt = "Distance of every backend's images to held-out real ones while training, by minutes: texture and gray levels"
     yield from _plot("progress", "progress", quality_figures.progress(measured), alt)
+    target = course_words.target_kid(results)
+    alt = "Distances of every training's images to held-out real ones by minutes of training; the table has the times"
+    yield from _plot("course", "course", quality_figures.course(results.courses, target), alt)
     yield from _quality({side.backend: side.evaluation for side in sides if side.evaluation})
     shown = listing([BACKENDS[backend] for backend in grids])
     alt = "Bars of the time per training step" + (f", and grids of synthetic images drawn by {shown}" if shown else "")
@@ -122,6 +126,13 @@ def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.ui
         yield Picture(
             "samples", f"grid-{backend}.png", alt, f"{name}, synthetic", figures.picture_png(grid, NOTICE), backend
         )
+    for side in sides:
+        if side.interpolation:
+            name = BACKENDS[side.backend]
+            caption = f"{name}, synthetic: row by row from one latent to another"
+            png = figures.picture_png(figures.read_picture(side.interpolation), NOTICE)
+            yield Picture("between", f"between-{side.backend}.png", caption, caption, png, side.backend)
+    yield from _epochs(sides)
     yield from _gallery(results, sides)
     reference = next((side.picture("reference") for side in sides if side.picture("reference")), None)
     if reference and may_show_real(results):
@@ -129,6 +140,15 @@ def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.ui
         png = figures.picture_png(figures.read_picture(reference))
         caption = f"Held-out images of the data set: {kind}"
         yield Picture("samples", "real.png", f"Grid of held-out images: {kind}", caption, png, "real")
+
+
+def _epochs(sides: list[Side]) -> Iterator[Picture]:
+    """For where no slider moves: a row per epoch, of the same latents."""
+    for one in timelines(sides):
+        shown = listing([f"{epoch:,}" for epoch in one.strip_epochs])
+        caption = f"{BACKENDS[one.backend]}, synthetic: the same latents after epochs {shown}, from above"
+        png = figures.picture_png(one.strip, NOTICE)
+        yield Picture("epochs", f"epochs-{one.backend}.png", caption, caption, png, one.backend)
 
 
 def _gallery(results: Results, sides: list[Side]) -> Iterator[Picture]:

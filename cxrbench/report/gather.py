@@ -32,6 +32,8 @@ class Side:
     losses: NDArray[Any] | None
     progress: NDArray[Any] | None
     grid: Path | None
+    interpolation: Path | None
+    drawn: dict[int, Path]  # images of the same latents, by epoch
 
     def picture(self, name: str) -> Path | None:
         """A picture of the evaluation, see ``quality.gallery``."""
@@ -99,6 +101,9 @@ def _read_side(backend: str, folder: RunFolder) -> Side:
         if strangers:
             raise ReportError(f"{path}: holds figures of {', '.join(strangers)}, not of {backend}; run its stage again")
     outdated = _why_outdated(folder, run, evaluation) if run and evaluation else None
+    progress = read_table(folder.progress, PROGRESS_COLUMNS) if folder.progress.exists() else None
+    epochs = [] if progress is None else [int(epoch) for epoch in progress["epoch"]]
+    sampled = _has_new_samples(folder, run)
     return Side(
         backend=backend,
         folder=folder,
@@ -107,8 +112,10 @@ def _read_side(backend: str, folder: RunFolder) -> Side:
         evaluation=None if outdated else evaluation,
         outdated=outdated,
         losses=read_table(folder.losses, LOSS_COLUMNS) if folder.losses.exists() else None,
-        progress=read_table(folder.progress, PROGRESS_COLUMNS) if folder.progress.exists() else None,
-        grid=_newest_grid(folder, run),
+        progress=progress,
+        grid=folder.sample_grid if sampled else max(folder.grids.glob("epoch-*.png"), default=None),
+        interpolation=folder.interpolation if sampled and folder.interpolation.exists() else None,
+        drawn={epoch: folder.drawn(epoch) for epoch in epochs if folder.drawn(epoch).exists()},
     )
 
 
@@ -134,13 +141,13 @@ def _sha256_on_disk(folder: RunFolder, command: str) -> str:
         raise ReportError(f"{folder.sample_images}: damaged ({error}); run: {command}") from None
 
 
-def _newest_grid(folder: RunFolder, run: RunManifest | None) -> Path | None:
-    """The grid of the samples if they are of the run as it is now, else its last training grid."""
-    grid, samples = folder.samples / "grid.png", _optional(folder.sample_manifest, SampleManifest)
+def _has_new_samples(folder: RunFolder, run: RunManifest | None) -> bool:
+    """Whether there are samples, and of the run as it is now."""
+    samples = _optional(folder.sample_manifest, SampleManifest)
     wanted = (run.training_fingerprint, run.steps) if run else None
-    if grid.exists() and samples and wanted in (None, (samples.training_fingerprint, samples.step)):
-        return grid
-    return max(folder.grids.glob("epoch-*.png"), default=None)
+    return bool(
+        folder.sample_grid.exists() and samples and wanted in (None, (samples.training_fingerprint, samples.step))
+    )
 
 
 def _records(sides: list[Side]) -> list[Record]:

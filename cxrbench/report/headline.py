@@ -8,7 +8,7 @@ from typing import Any
 
 from cxrbench.measure.machine import HARDWARE
 from cxrbench.quality.registry import find
-from cxrbench.report import parity_words
+from cxrbench.report import course_words, parity_words
 from cxrbench.report.peers import against_native, against_stock
 from cxrbench.report.results import OURS, REAL, UNITS, Results
 from cxrbench.report.standings import Standing, ranking, ratio, standings
@@ -27,7 +27,8 @@ class Headline:
     """What a reader takes home: the answer, how sure it is, on what, and how the images compare with real ones.
 
     ``answer`` is of the main setting: ours against what is written by hand, or the order of the backends where nothing
-    hand-written was timed; ``further`` is the rest on that setting, and the same of the other ones. ``proof`` says that
+    hand-written was timed; ``further`` is the rest on that setting, the same of the other ones, and the time to a
+    quality. ``proof`` says that
     all backends did the same work; it is empty where that is not shown.
     """
 
@@ -47,13 +48,14 @@ def headline(results: Results) -> Headline:
     refuted = parity_words.refutation(results)  # then no two times compare
     return Headline(
         answer=refuted or (said[0][0] if said else parity_words.alone(results)),
-        further=[] if refuted else [sentence for setting in said for sentence in setting][1:],
+        further=[] if refuted else [s for setting in said for s in setting][1:] + course_words.sentences(results),
         detail=_detail(timed),
         where=_where(results, timed),
         proof=parity_words.proof(results),
         quality=_quality(results),
         caveats=[
             *parity_words.caveats(results),
+            *course_words.caveats(results),
             *timing_caveats(results),
             *_devices(results),
             *_unlike_training(results),

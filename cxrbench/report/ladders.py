@@ -9,17 +9,10 @@ from cxrbench.folders import write_atomically
 from cxrbench.quality.intervals import Measured
 from cxrbench.quality.ladders import LADDERS, NONE, sees
 from cxrbench.quality.registry import find
+from cxrbench.report.courses import Figure
 from cxrbench.report.page import environment
 from cxrbench.report.results import Name, Origin, Schema, Text, read
 from cxrbench.report.wording import number
-
-
-class Figure(Schema):
-    """One figure of one rung."""
-
-    value: float
-    ci_low: float | None
-    ci_high: float | None
 
 
 class Rung(Schema):

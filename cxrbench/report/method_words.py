@@ -38,6 +38,19 @@ LIMIT = (
 )
 
 
+def course(results: Results) -> str:
+    """How the quality along a training was measured; nothing where it was not."""
+    if not results.courses:
+        return ""
+    seeds = any(not one.main for one in results.courses)
+    return (
+        f"At every grid of samples the generator drew {results.courses[0].course.n} images of the same latents, which "
+        "were measured afterwards like the samples, at that N: a bold line per backend with its 95 % interval"
+        f"{', thin ones of other seeds' * seeds}, real images in gray. Time is that of training, without the drawing. "
+        "As in MLPerf, the clock stops at the first point that reaches the aim."
+    )
+
+
 def timing(results: Results) -> str:
     """How the time of a step was measured; a report of an earlier version has one process per backend."""
     if results.processes:

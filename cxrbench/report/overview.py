@@ -1,4 +1,4 @@
-"""``reports/index.md`` and ``precision.md``: every report there is, rebuilt from each one's ``results.json``."""
+"""``reports/index.html``, ``index.md`` and ``precision.md``: every report, rebuilt from its ``results.json``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrbench.folders import write_atomically
+from cxrbench.measure.machine import canonical
+from cxrbench.parity.result import Witness
 from cxrbench.report import parity_words, precision
-from cxrbench.report.headline import headline, machines
+from cxrbench.report.headline import headline, is_quality, machines
+from cxrbench.report.history import history
 from cxrbench.report.page import environment
-from cxrbench.report.results import ReportError, Results, read
+from cxrbench.report.results import Origin, ReportError, Results, read
 from cxrbench.report.standings import standings
-from cxrbench.report.wording import BACKENDS, quantity
+from cxrbench.report.wording import BACKENDS, COLOURS, quantity
 
 UNPUBLISHED = "smoke"  # git ignores this report, so a list that git tracks must not link to it
+SHOWN = ("keras", "jax", "torch", "tensorflow", "tensorflow-cpu")  # versions
 Named = tuple[str, Results]  # by the folder, which a link needs
 
 
@@ -29,10 +33,12 @@ class Entry:
     parity: str
     times: str
     answer: str
+    quality: str
+    versions: str
 
 
 def write_overview(reports: Path) -> list[str]:
-    """Rebuild ``index.md`` and ``precision.md``, newest report first, without the one of the smoke test.
+    """Rebuild the lists and ``precision.md``, newest report first, without the one of the smoke test.
 
     Returns:
         One line for every report that is left out: its results cannot be read, or it puts backends side by side of
@@ -40,10 +46,9 @@ def write_overview(reports: Path) -> list[str]:
     """
     problems: list[str] = []
     published = newest_first(_publishable(reports, problems))
-    write_atomically(
-        reports / "index.md",
-        environment().get_template("index.md.j2").render(entries=[_entry(*named) for named in published]),
-    )
+    content = {"entries": [_entry(*named) for named in published], "history": history(published), "colours": COLOURS}
+    for name in ("index.md", "index.html"):
+        write_atomically(reports / name, environment().get_template(f"{name}.j2").render(content))
     write_atomically(reports / "precision.md", precision.render(published))
     return problems
 
@@ -77,7 +82,19 @@ def _entry(name: str, results: Results) -> Entry:
         parity=parity_words.few_words(results),
         times=_times(results) or "not timed",
         answer=headline(results).answer,
+        quality=headline(results).quality if any(is_quality(one.metric) for one in results.records) else "",
+        versions=_versions(results),
     )
+
+
+def _versions(results: Results) -> str:
+    """Of Keras and the engines."""
+    manifest = results.manifest
+    witnesses = results.parity.witnesses if results.parity else {}
+    made: list[Origin | Witness] = [*manifest.benchmarks.values(), *manifest.runs.values(), *witnesses.values()]
+    known = {canonical(name): version for one in made for name, version in one.versions.items()}
+    shown = [f"{name.removesuffix('-cpu')} {known[name]}" for name in SHOWN if known.get(name)]
+    return ", ".join(shown) or "versions not recorded"
 
 
 def _times(results: Results) -> str:

@@ -14,6 +14,7 @@ from cxrbench.report import (
     aims,
     bench_tables,
     change_tables,
+    course_tables,
     limit_tables,
     method_words,
     parity_tables,
@@ -25,11 +26,13 @@ from cxrbench.report.gather import Side
 from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline
 from cxrbench.report.results import HELD_OUT, OURS, Results
 from cxrbench.report.standings import standings
+from cxrbench.report.timeline import timelines
 from cxrbench.report.wording import BACKENDS, COLOURS, interval, number, quantity
 
 OWN_PICTURES = (
     "hero", "parity", "step_time", "images_per_second", "peak_*_memory", "growth-*", "order", "?_loss", "histogram-*",
-    "progress", "spectra", "feature-map", "realism-*", "suspects-*", "grid-*", "real",
+    "progress", "course", "spectra", "feature-map", "realism-*", "suspects-*", "grid-*", "between-*", "epochs-*",
+    "real",
 )  # fmt: skip
 
 
@@ -38,7 +41,7 @@ def write_report(results: Results, sides: list[Side], folder: Path) -> None:
     pictures = draw_pictures(results, sides)
     for picture in pictures:
         (folder / picture.file).write_bytes(picture.png)
-    content = _content(results, pictures)
+    content = _content(results, pictures) | {"timelines": timelines(sides)}
     templates = environment()
     write_atomically(folder / "index.html", templates.get_template("page.html.j2").render(content))
     write_atomically(folder / "report.md", templates.get_template("report.md.j2").render(content))
@@ -93,6 +96,7 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
             "steps": limit_tables.steps(results),
             "processes": bench_tables.processes(results),
             "quality": tables.quality(results),
+            "course": course_tables.time_to_quality(results),
             "timing": tables.timing(results),
             "training": tables.training(results),
             "machines": tables.machines(results),
@@ -107,10 +111,12 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
             "variants": method_words.VARIANTS,
             "aims": method_words.AIMS,
             "quality": method_words.QUALITY,
+            "course": method_words.course(results),
             "changes": method_words.CHANGES,
             "limit": method_words.LIMIT,
         },
         "colours": COLOURS,
+        "names": BACKENDS,
         "source": source(results),
         "attribution": results.manifest.attribution or (ATTRIBUTION if source(results) == "nih" else None),
         "version": __version__,

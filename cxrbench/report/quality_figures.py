@@ -8,10 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from cxrbench.quality.registry import find
 from cxrbench.quality.spaces import label_of
-from cxrbench.report.figures import LINES, WIDTH, dress
+from cxrbench.report.courses import LEADING, Training
+from cxrbench.report.figures import INK, LINES, WIDTH, dress
 from cxrbench.report.stages import FeatureMap, Histograms, Spectra
-from cxrbench.report.wording import BACKENDS, COLOURS
+from cxrbench.report.wording import BACKENDS, COLOURS, metric_label
+
+DISTANCES = ("kid_", "fid_", "intensity_")
 
 PROGRESS_TITLES = {
     "finest_sliced_wasserstein": "Texture: sliced Wasserstein, finest band",
@@ -55,6 +59,34 @@ def progress(curves: dict[str, NDArray[Any]]) -> Figure | None:
         axes.set_xlabel("minutes of training")
         dress(axes, title)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+def course(trainings: list[Training], target: float) -> Figure | None:
+    """Quality of the images of all trainings by minutes of training, a panel per distance; real images' in gray."""
+    names = [name for name in dict.fromkeys(name for one in trainings for name in one.course.floor) if find(name)]
+    distances = [name for name in names if name.startswith(DISTANCES)]
+    if not distances or all(len(one.course.points) < 2 for one in trainings):
+        return None
+    figure = Figure(figsize=(2 * WIDTH, 3.3), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(distances), squeeze=False)[0], distances, strict=True):
+        axes.axhline(max(trainings[0].course.floor[name], 0), color=COLOURS["real"], lw=4, alpha=0.45, label="real")
+        if name == LEADING:
+            axes.axhline(target, color=INK, lw=0.8, ls=":")
+        for one in trainings:
+            measured = [(p.seconds / 60, p.figures[name]) for p in one.course.points if name in p.figures]
+            minutes, values = [at for at, _ in measured], [own.value for _, own in measured]
+            style = {"color": COLOURS[one.backend], "ls": LINES[one.backend]}
+            if one.main:
+                low, high = zip(*(own.ends for _, own in measured), strict=True)
+                axes.fill_between(minutes, low, high, color=style["color"], alpha=0.15, lw=0)
+                axes.plot(minutes, values, lw=1.8, marker=".", ms=4, label=BACKENDS[one.backend], **style)
+            else:
+                axes.plot(minutes, values, lw=0.9, alpha=0.7, **style)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("minutes of training")
+        dress(axes, metric_label(name))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=4, frameon=False, fontsize=8)
     return figure
 
 

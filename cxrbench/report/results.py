@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cxrbench.errors import CxrbenchError
 from cxrbench.parity.result import Parity
+from cxrbench.report.courses import Training
 from cxrbench.report.first_steps import FirstSteps
 
 OURS = "ours"
@@ -219,6 +220,7 @@ class Results(Schema):
     parity: Parity | None = None  # of a small twin; its curves are rounded, those of parity.json are not
     first_steps: FirstSteps | None = None  # of the trainings of this report
     seeds: list[SeedFigures] = []  # of backends that were trained from several
+    courses: list[Training] = []  # quality along every training, of all seeds
 
     @property
     def backends(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Further trainings of one backend from other seeds: how far figures of quality spread by the seed alone."""
+"""Further trainings of one backend from other seeds: how far quality spreads by the seed, at the end and before."""
 
 from __future__ import annotations
 
@@ -6,29 +6,48 @@ from pathlib import Path
 
 from cxrbench.config import Config
 from cxrbench.folders import RUNS, RunFolder
+from cxrbench.report.courses import Training
 from cxrbench.report.gather import Side
 from cxrbench.report.results import SeedFigures, read
 from cxrbench.report.stages import Evaluation, RunManifest
 
+BySeed = dict[str, dict[str, Evaluation]]  # by backend, that of the report's own training first
 
-def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> list[SeedFigures]:
-    """Every figure of quality of a backend that was trained from several seeds, by seed.
 
-    They are found by their name, ``<name>-seed<number>``, and are trainings of the same settings, data and steps,
-    evaluated alike; others of that name are said and left out.
+def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> BySeed:
+    """The evaluations of every backend's trainings, by seed.
+
+    Other seeds are found by their name, ``<name>-seed<number>``, and are trainings of the same settings, data and
+    steps, evaluated alike; others of that name are said and left out.
     """
-    found = []
+    found: BySeed = {}
     for side in sides:
         if not side.run or not side.evaluation:
             continue
-        evaluations = {str(side.run.seeds["train"]): side.evaluation}
+        found[side.backend] = {str(side.run.seeds["train"]): side.evaluation}
         for folder in sorted(runs.glob(f"{config.name}-seed*/{side.backend}")):
             seed, other = _other_seed(RunFolder(folder), side.run, side.evaluation)
             if other:
-                evaluations[seed] = other
-        if len(evaluations) > 1:
-            found += _figures(side.backend, evaluations)
+                found[side.backend][seed] = other
     return found
+
+
+def seed_figures(found: BySeed) -> list[SeedFigures]:
+    """Every figure of quality of each backend that was trained from several seeds."""
+    several = {backend: own for backend, own in found.items() if len(own) > 1}
+    return [figure for backend, own in several.items() for figure in _figures(backend, own)]
+
+
+def courses(found: BySeed, batch_size: int) -> list[Training]:
+    """Quality along every training of which images were kept."""
+    return [
+        Training.model_validate(
+            {"backend": backend, "seed": int(seed), "main": not number, "batch_size": batch_size, "course": own.course}
+        )
+        for backend, evaluations in found.items()
+        for number, (seed, own) in enumerate(evaluations.items())
+        if own.course
+    ]
 
 
 def _other_seed(folder: RunFolder, run: RunManifest, evaluation: Evaluation) -> tuple[str, Evaluation | None]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from cxrbench.report.courses import Course
 from cxrbench.report.results import Backend, Name, NotMeasured, Origin, Process, Record, Run, Schema, Text, Timing
 
 Bins = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=256, max_length=256)]
@@ -81,3 +82,4 @@ class Evaluation(Schema):
     histograms: Histograms
     spectra: Spectra
     feature_map: FeatureMap
+    course: Course | None

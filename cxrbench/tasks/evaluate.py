@@ -25,9 +25,11 @@ from cxrbench.quality.registry import METRICS, Metric, find
 from cxrbench.quality.sets import Against, RealSets, Sets
 from cxrbench.quality.spaces import spaces
 from cxrbench.quality.spectrum import power_spectrum
+from cxrbench.report.courses import Course
 from cxrbench.report.gather import samples_sha256
 from cxrbench.report.results import HELD_OUT, OURS, REAL, NotMeasured, Record, read
 from cxrbench.report.stages import Evaluation, RunManifest, SampleManifest
+from cxrbench.tasks.course import measure_course
 
 Figures = dict[str, Measured | QualityError]
 
@@ -77,7 +79,8 @@ def evaluate_task(
     for one in candidates:
         sets = real.beside(draw(one.images, count, seed), one.backend)
         figures = _measure_all(one.backend, lambda metric, sets=sets: sets)  # type: ignore[misc]
-        evaluation = _evaluation(config, one, sets, figures, real_figures)
+        course = measure_course(one.folder, dataset, seed, known)
+        evaluation = _evaluation(config, one, sets, figures, real_figures, course)
         write_json(one.folder.evaluation, evaluation.model_dump())
         for name, picture in gallery.pictures(sets).items():
             save_gray(picture, one.folder.path / f"{name}.png")
@@ -156,7 +159,9 @@ def _measure_all(who: str, sets_for: Callable[[Metric], Sets]) -> Figures:
     return figures
 
 
-def _evaluation(config: Config, one: Candidate, sets: Sets, figures: Figures, real_figures: Figures) -> Evaluation:
+def _evaluation(
+    config: Config, one: Candidate, sets: Sets, figures: Figures, real_figures: Figures, course: Course | None
+) -> Evaluation:
     def unit(name: str) -> str:
         found = find(name)
         return found.metric.unit if found else ""
@@ -202,6 +207,7 @@ def _evaluation(config: Config, one: Candidate, sets: Sets, figures: Figures, re
             "histograms": _both(sets, lambda images: histograms(images).sum(axis=0)),
             "spectra": _both(sets, power_spectrum),
             "feature_map": feature_map(sets),
+            "course": course,
         }
     )
 

@@ -10,12 +10,14 @@ from cxrbench.folders import write_json
 from cxrbench.report.gather import gather
 from cxrbench.report.overview import write_overview
 from cxrbench.report.page import write_report
+from cxrbench.report.records import write_records
 from cxrbench.report.results import ReportError
-from cxrbench.report.seeds import read_seeds
+from cxrbench.report.seeds import courses, read_seeds, seed_figures
 
 
 def report_task(config: Config, backends: list[str], runs: Path, reports: Path, name: str | None = None) -> Path:
-    """Write ``reports/<name>/`` with ``results.json``, ``report.md``, ``index.html`` and figures, and the list of all.
+    """Write ``reports/<name>/`` with ``results.json``, ``records.csv``, ``report.md``, ``index.html`` and figures, and
+    the list of all.
 
     A backend or stage without results does not stop it: the report says what was not measured, and why.
 
@@ -33,13 +35,16 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
         raise ReportError(f"report name {name!r}: use letters, digits, dots, dashes and underscores only")
     folder = reports / name
     results, sides = gather(config, backends, runs, name)
-    results = results.model_copy(update={"seeds": read_seeds(config, sides, runs)})
+    by_seed = read_seeds(config, sides, runs)
+    batch = results.manifest.config["train"]["batch_size"]
+    results = results.model_copy(update={"seeds": seed_figures(by_seed), "courses": courses(by_seed, batch)})
     if results.manifest.config_fingerprint != config.fingerprint:
         print(f"report: the runs of {config.name} had other settings than those given now; theirs are reported")
     for entry in results.not_measured:
         print(f"report: not measured: {entry.backend}, {entry.metric}: {entry.reason}")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", results.model_dump(mode="json"))
+    write_records(folder / "records.csv", results)
     write_report(results, sides, folder)
     for problem in write_overview(reports):
         print(f"report: left out of {reports / 'index.md'}: {problem}")

@@ -69,7 +69,7 @@ class Training:
         self.step = engine.compile(build_step(self.gan, config, engine), self.gan.state, self.total_steps)
         fixed = build_sampler(self.gan, config, GRID_IMAGES, config.train.seed, Purpose.GRID)
         self.draw_grid = engine.compile(
-            fixed, self.gan.generator.variables, config.train.epochs // config.train.grid_every
+            fixed, self.gan.sampled.variables, config.train.epochs // config.train.grid_every
         )
         self.seconds = 0.0  # of training, over all sessions of this run
         self.progress_seconds = 0.0  # of sample grids and the measuring of quality, not among those of training
@@ -99,7 +99,7 @@ class Training:
     def _finish(self, done: int) -> None:
         """What a finished run has beside its checkpoints."""
         partial = self.run_folder.generator.with_name("partial.keras")
-        self.gan.generator.save(partial)
+        self.gan.sampled.save(partial)
         os.replace(partial, self.run_folder.generator)
         self._write_manifest("finished", done)
 
@@ -109,7 +109,7 @@ class Training:
         source = batches(self.dataset.train, train.batch_size, train.seed, first)
         bar = tqdm(total=self.total_steps, initial=first, desc=f"train {self.backend}", unit="step", dynamic_ncols=True)
         bar.set_postfix_str("compiling the step")
-        progress = Progress(self.config, self.dataset, self.run_folder.progress, GRID_IMAGES * PROGRESS_GRIDS, first)
+        progress = Progress(self.config, self.dataset, self.run_folder, GRID_IMAGES * PROGRESS_GRIDS, first)
         started = self.shown_at = time.monotonic()
         with closing(source), open_loss_log(self.run_folder.losses, first, self.steps_per_epoch) as log, bar:
             for step in range(first, self.total_steps):
@@ -245,7 +245,7 @@ def stop_request() -> Iterator[Callable[[], bool]]:
 
 def _remove_training(run: RunFolder) -> None:
     """Delete all that training and what follows it wrote; benchmarks and compiled code stay."""
-    for folder in (run.checkpoints, run.grids, run.samples):
+    for folder in (run.checkpoints, run.grids, run.drawn(0).parent, run.samples):
         shutil.rmtree(folder, ignore_errors=True)
     for file in (run.manifest, run.losses, run.progress, run.generator, run.evaluation):
         file.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from cxrbench.config import Config
 from cxrbench.configfile import load_config
 from cxrbench.data.batches import Dataset
 from cxrbench.data.prepare import prepare
-from cxrbench.folders import parity_folder, run_folder, write_json
+from cxrbench.folders import PROGRESS_COLUMNS, RunFolder, parity_folder, run_folder, write_json
 from cxrbench.parity.bounds import BOUNDS, FIRST_STEPS
 from cxrbench.parity.twin import twin, twin_fingerprint
 from cxrbench.pictures import grid, save_png
@@ -23,6 +23,7 @@ from tests.report.fabricate_bench import record as record
 from tests.report.fabricate_bench import timing as timing
 
 DATA = "00112233aabbccdd"
+COURSE_IMAGES = 32
 
 
 def small_config(**changes: str) -> Config:
@@ -86,6 +87,17 @@ def write_run(config: Config, backend: str, runs: Path, images: NDArray[np.uint8
     write_losses(folder.losses, losses(len(backend)))
 
 
+def write_course(folder: RunFolder, size: int, seed: int) -> None:
+    """Images kept after the first and the second epoch, as training keeps them: first noise, then phantoms."""
+    rows = [",".join(PROGRESS_COLUMNS)]
+    noise = np.random.default_rng(seed).integers(0, 256, (COURSE_IMAGES, size, size), dtype=np.uint8)
+    for epoch, images in enumerate((noise, chests(COURSE_IMAGES, size, seed=seed)), start=1):
+        folder.drawn(epoch).parent.mkdir(exist_ok=True)
+        np.save(folder.drawn(epoch), images)
+        rows.append(f"{8 * epoch},{epoch},{37.5 * epoch},100,{10 / epoch}")
+    folder.progress.write_text("\n".join(rows) + "\n")
+
+
 def losses(seed: int) -> NDArray[np.float64]:
     """400 steps of d_loss, g_loss, d_real, d_fake and d_skipped; of every seed the first steps are the same."""
     common, own = np.random.default_rng(0), np.random.default_rng(seed)
@@ -105,6 +117,7 @@ def three_runs(config: Config, root: Path, **changes: Any) -> Path:
     for number, backend in enumerate(BACKENDS):
         images = chests(40, config.data.image_size, seed=number)
         write_run(config, backend, runs, images, data_fingerprint=Dataset.open(dataset).fingerprint, **changes)
+        write_course(run_folder(config, backend, runs), config.data.image_size, seed=10 * number)
     evaluate_task(config, BACKENDS, dataset, runs)
     write_json(parity_folder(config, runs).result, parity_json(config))
     return runs

@@ -1,11 +1,13 @@
 """The reports' folder: names, second reports, and the list of all."""
 
+import csv
 import json
+import re
 
 import pytest
 
 from cxrbench.parity.bounds import BOUNDS
-from cxrbench.report.results import ReportError
+from cxrbench.report.results import ReportError, Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change, parity_json
 
@@ -98,3 +100,27 @@ def listed(reports):
     """The cells of each line of the list, by the report's name."""
     lines = [line.split(" | ") for line in (reports / "index.md").read_text().splitlines() if line.startswith("| [")]
     return {cells[0].partition("]")[0].removeprefix("| ["): [cell.strip(" |") for cell in cells] for cells in lines}
+
+
+def test_the_list_is_a_page_too_and_shows_how_a_metric_moved(config, runs, tmp_path):
+    reports = tmp_path / "reports"
+    report_task(config, BACKENDS, runs, reports, "first")
+    alone = (reports / "index.html").read_text()
+    report_task(config, BACKENDS, runs, reports, "second")
+    page = (reports / "index.html").read_text()
+    assert "From report to report" in page and "From report to report" not in alone
+    assert "in 2 reports" in page and page.count("data:image/png") == 1
+    for link in re.findall(r'href="([^"]+)"', page):
+        assert (reports / link).exists(), link
+    assert "keras 3.15.1" in page and "KID" in page and "JAX 62.1 ms" in page
+
+
+def test_the_records_are_a_table_too(config, runs, tmp_path):
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    results = read(folder / "results.json", Results)
+    with (folder / "records.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len(results.records)
+    for row, one in zip(rows, results.records, strict=True):
+        assert (row["backend"], row["metric"], float(row["value"])) == (one.backend, one.metric, one.value)
+        assert [float(value) for value in row["values"].split(";") if value] == one.values

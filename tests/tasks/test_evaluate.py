@@ -21,7 +21,7 @@ from cxrbench.report.stages import Evaluation
 from cxrbench.tasks.evaluate import evaluate_task
 from tests.quality.phantoms import chests
 from tests.quality.real import sets_of
-from tests.report.fabricate import BACKENDS, change, packed, small_config, write_run
+from tests.report.fabricate import BACKENDS, change, packed, small_config, write_course, write_run
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +240,20 @@ def test_evaluating_loads_no_engine(config, dataset, tmp_path):
     arguments = [str(tmp_path / "engines"), str(dataset), str(tmp_path / "runs")]
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_a_damaged_image_of_the_course_is_named_with_the_way_out(config, dataset, tmp_path):
+    folder = add_run(config, "jax", tmp_path, dataset)
+    write_course(folder, 32, seed=0)
+    folder.drawn(2).write_bytes(b"not an array")
+    with pytest.raises(RunError, match=r"epoch-00002\.npy: damaged .*; delete it"):
+        evaluate_task(config, ["jax"], dataset, tmp_path)
+    folder.drawn(2).unlink()
+    evaluate_task(config, ["jax"], dataset, tmp_path)
+    assert [point.epoch for point in read(folder.evaluation, Evaluation).course.points] == [1]
+
+
+def test_a_training_that_kept_no_images_has_no_course(config, dataset, tmp_path):
+    folder = add_run(config, "jax", tmp_path, dataset)
+    evaluate_task(config, ["jax"], dataset, tmp_path)
+    assert read(folder.evaluation, Evaluation).course is None

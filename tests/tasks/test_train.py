@@ -67,6 +67,8 @@ def test_quality_is_measured_at_every_grid_on_images_of_fixed_latents(run, datas
     images = ops.convert_to_numpy(draw_grid(backends.active().to_device(np.int32(0))))[: len(test), ..., 0]
     levels = wasserstein(histograms(images).sum(axis=0), histograms(test).sum(axis=0))
     assert float(found[-1]["intensity_wasserstein"]) == pytest.approx(levels, rel=1e-3)
+    np.testing.assert_array_equal(np.load(run.drawn(3)), images)  # kept for the evaluation
+    assert run.drawn(1).exists() and run.drawn(2).exists()
 
 
 def test_checkpoints_and_grids_come_at_the_set_epochs_from_fixed_latents(backend, dataset, tmp_path):

@@ -1,0 +1,36 @@
+"""Time to quality in sentences, and what is said of a backend whose curve lies apart from the others'."""
+
+from __future__ import annotations
+
+from cxrbench.report.courses import LEADING, apart, best, reached
+from cxrbench.report.results import Results
+from cxrbench.report.wording import BACKENDS, duration, listing, metric_label, number
+
+
+def target_kid(results: Results) -> float:
+    """The KID to which times are told; infinite in a report of an earlier version, which has no courses either."""
+    return float(results.manifest.config.get("evaluate", {}).get("target_kid", "inf"))
+
+
+def sentences(results: Results) -> list[str]:
+    """When each backend reached the quality that was asked for: one sentence, or nothing where nothing was followed."""
+    target, said = target_kid(results), []
+    for one in results.courses:
+        point, least = reached(one.course, LEADING, target), best(one.course, LEADING)
+        if one.main and point:
+            said.append(f"{BACKENDS[one.backend]} after {duration(point.seconds)} of training")
+        elif one.main and least:
+            said.append(f"{BACKENDS[one.backend]} not at all (at best {number(least.figures[LEADING].value)})")
+    return [f"A {metric_label(LEADING)} of {number(target)} was reached by {listing(said)}."] * bool(said)
+
+
+def caveats(results: Results) -> list[str]:
+    """A backend that learnt otherwise than the others: its speed is not that of the same training."""
+    found = apart(results.courses, LEADING)
+    return [
+        f"{listing(names)}: {side} images than the others' at most points of the training ({metric_label(LEADING)}, "
+        "intervals apart). Look at that before the speed."
+        for side in ("worse", "better")
+        for names in [[BACKENDS[backend] for backend, own in found.items() if own == side]]
+        if names
+    ]

@@ -1,0 +1,76 @@
+"""The page in a real browser, where there is one: nothing is complained of, and what is to move moves."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PROBE = """
+<script>
+const found = {};
+const range = document.querySelector("#epoch");
+const shown = () => [...document.querySelectorAll("[data-frame]")].filter((i) => !i.hidden).map((i) => i.dataset.frame);
+found.usable = !document.querySelector("[data-epochs]").hidden;
+found.before = shown();
+range.value = 0;
+range.dispatchEvent(new Event("input"));
+found.after = shown();
+found.label = document.querySelector("output").value;
+const image = document.querySelector("figure.card img");
+image.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+found.enlarged = document.querySelector("dialog").open && document.querySelector("dialog img").src === image.src;
+document.querySelector("dialog button").click();
+found.closed = !document.querySelector("dialog").open;
+found.overflow = document.documentElement.scrollWidth - window.innerWidth;
+found.requests = performance.getEntriesByType("resource").filter((e) => !e.name.startsWith("data:")).map((e) => e.name);
+document.title = JSON.stringify(found);
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no Chromium here: install it to test the page in a browser")
+    return found
+
+
+def visit(browser, page, width):
+    """What the probe found in the page, and what the console said."""
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--enable-logging=stderr",
+    ]
+    command = [
+        browser,
+        *options,
+        f"--window-size={width},900",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+        page.as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    title = re.search("<title>(.*?)</title>", done.stdout, re.DOTALL)
+    assert title, done.stderr[-2000:]
+    return json.loads(html.unescape(title[1])), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_the_page_works_and_asks_for_nothing(browser, report, tmp_path, width):
+    page = tmp_path / "index.html"
+    page.write_text((report / "index.html").read_text().replace("</body>", f"{PROBE}</body>"))
+    found, console = visit(browser, page, width)
+    assert console == []
+    assert found["usable"] and found["before"] == ["1"] * 3
+    assert found["after"] == ["0"] * 3 and found["label"] == "1"
+    assert found["enlarged"] and found["closed"]
+    assert found["requests"] == []
+    assert found["overflow"] <= 0

@@ -1,0 +1,123 @@
+"""Time to quality: when an aim was reached first, whose curve lies apart, and that a report says both."""
+
+import numpy as np
+import pytest
+
+from cxrbench.data.batches import Dataset
+from cxrbench.folders import run_folder
+from cxrbench.quality.intensity import intensity_wasserstein
+from cxrbench.quality.sets import RealSets
+from cxrbench.report import course_words
+from cxrbench.report.course_tables import time_to_quality
+from cxrbench.report.courses import LEADING, Course, Training, apart, best, reached
+from cxrbench.report.results import Results
+from cxrbench.tasks.report import report_task
+from tests.report.fabricate import BACKENDS, COURSE_IMAGES, packed
+from tests.report.test_seeds import add_seed
+
+HALF = 0.01  # of an interval
+
+
+def training(backend, *values, seed=0, main=True):
+    """One point per epoch of 50 steps and 60 seconds."""
+    points = [
+        {
+            "step": 50 * epoch,
+            "epoch": epoch,
+            "seconds": 60.0 * epoch,
+            "figures": {LEADING: {"value": value, "ci_low": value - HALF, "ci_high": value + HALF}},
+        }
+        for epoch, value in enumerate(values, start=1)
+    ]
+    course = Course.model_validate({"n": 100, "floor": {LEADING: 0.001}, "points": points})
+    return Training(backend=backend, seed=seed, main=main, batch_size=32, course=course)
+
+
+def with_courses(results: Results, *trainings: Training) -> Results:
+    return results.model_copy(update={"courses": list(trainings)})
+
+
+def test_the_clock_stops_at_the_first_point_that_reaches_the_aim():
+    course = training("jax", 0.3, 0.06, 0.2, 0.04).course
+    assert reached(course, LEADING, 0.06).epoch == 2
+    assert reached(course, LEADING, 0.03) is None
+    assert reached(course, "fid_inception_n100", 1e9) is None
+    assert best(course, LEADING).epoch == 4
+
+
+def test_a_curve_outside_the_band_of_the_others_is_named_with_its_side():
+    others = [training("jax", 0.30, 0.20, 0.10), training("tensorflow", 0.31, 0.19, 0.12)]
+    assert apart([*others, training("torch", 0.30, 0.25, 0.20)], LEADING) == {"torch": "worse"}
+    assert apart([*others, training("torch", 0.20, 0.10, 0.12)], LEADING) == {"torch": "better"}
+    assert apart([*others, training("torch", 0.30, 0.25, 0.12)], LEADING) == {}  # at one point of three
+    assert apart([*others, training("torch", 0.33, 0.21, 0.13)], LEADING) == {}  # intervals touch
+    assert apart(others[:1], LEADING) == {} == apart([], LEADING)
+
+
+def test_the_spread_of_seeds_widens_the_band():
+    jax, torch = training("jax", 0.30, 0.20, 0.10), training("torch", 0.40, 0.30, 0.20)
+    assert apart([jax, torch], LEADING) == {"jax": "better", "torch": "worse"}
+    other = training("jax", 0.41, 0.31, 0.21, seed=1, main=False)
+    assert "torch" not in apart([jax, other, torch], LEADING)
+
+
+def test_sentences_and_table_tell_time_images_and_who_never_came_there(results):
+    made = with_courses(
+        results, training("jax", 0.3, 0.05), training("torch", 0.3, 0.07), training("jax", 0.1, 0.2, seed=1, main=False)
+    )
+    (sentence,) = course_words.sentences(made)
+    assert sentence == (
+        "A KID, Inception-v3 of 0.0600 was reached by JAX after 2 min 0 s of training and "
+        "PyTorch not at all (at best 0.0700)."
+    )
+    table = time_to_quality(made)
+    assert [(row[0].text, row[0].small, row[1].text, row[2].text) for row in table.rows] == [
+        ("JAX", "seed 0", "2 min 0 s", "3,200"),
+        ("PyTorch", "", "not reached", "–"),
+        ("JAX", "seed 1", "not reached", "–"),
+    ]
+    assert "0.0600" in table.columns[1].text
+
+
+def test_a_report_names_whose_curve_lies_apart_before_its_speed(results):
+    made = with_courses(
+        results, training("jax", 0.3, 0.2), training("torch", 0.6, 0.5), training("tensorflow", 0.3, 0.2)
+    )
+    (said,) = course_words.caveats(made)
+    assert said.startswith("PyTorch: worse images than the others'")
+    assert course_words.caveats(with_courses(results)) == []
+
+
+def test_images_kept_while_training_are_measured_and_drawn(config, results, report, made):
+    dataset = Dataset.open(packed(config, made.parent / "datasets"))
+    real = RealSets.of(np.asarray(dataset.test), np.asarray(dataset.train), COURSE_IMAGES, config.evaluate.seed, {})
+    assert [(one.backend, one.seed, one.main, one.batch_size) for one in results.courses] == [
+        (backend, 0, True, 16) for backend in ("jax", "torch", "tensorflow")
+    ]
+    for one in results.courses:
+        assert one.course.n == COURSE_IMAGES
+        assert [(p.step, p.epoch, p.seconds) for p in one.course.points] == [(8, 1, 37.5), (16, 2, 75.0)]
+        assert all(LEADING in p.figures for p in one.course.points)
+        drawn = np.load(run_folder(config, one.backend, made).drawn(2))
+        expected = intensity_wasserstein(real.beside(drawn)).value
+        assert one.course.points[1].figures["intensity_wasserstein_256"].value == pytest.approx(expected)
+        assert one.course.floor["intensity_wasserstein_256"] == intensity_wasserstein(real.floor("reference")).value
+    assert (report / "course.png").exists()
+    assert "## Time to quality" in (report / "report.md").read_text()
+    assert 'id="course"' in (report / "index.html").read_text()
+
+
+def test_courses_of_other_seeds_are_beside(config, runs, tmp_path):
+    add_seed(runs, 3, 5.0)
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    found = Results.model_validate_json((folder / "results.json").read_text()).courses
+    assert [(one.seed, one.main) for one in found if one.backend == "jax"] == [(0, True), (3, False)]
+
+
+@pytest.mark.parametrize("target", ["0.5", "0.0001"])
+def test_the_aim_is_a_setting(results, target):
+    config = results.manifest.config | {"evaluate": results.manifest.config["evaluate"] | {"target_kid": float(target)}}
+    manifest = results.manifest.model_copy(update={"config": config})
+    made = with_courses(results.model_copy(update={"manifest": manifest}), training("jax", 0.3, 0.05))
+    (sentence,) = course_words.sentences(made)
+    assert ("not at all" in sentence) == (target == "0.0001")
