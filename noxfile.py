@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,6 +25,7 @@ def has_gpu() -> bool:
     return bool(tool) and "GPU" in subprocess.run([tool, "-L"], capture_output=True, text=True, check=False).stdout
 
 
+MOST_WORKERS = 4  # processes of tests, each with an engine of a gigabyte or two
 ACCELERATOR = "cuda" if has_gpu() else "cpu"
 ALL_ENVIRONMENTS = [f"env-{name}" for name in (*BACKENDS, "report")]
 
@@ -201,11 +203,14 @@ def smoke(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests: once without an engine, then once per backend."""
     session.chdir(ROOT)
+    # By file, since what a file's tests share is made once. A GPU is not shared: JAX takes most of its memory.
+    workers = min(os.cpu_count() or 1, MOST_WORKERS) if ACCELERATOR == "cpu" else 1
+    spread = [f"--numprocesses={workers}", "--dist=loadfile"] if workers > 1 else []
     for name in ("report", *BACKENDS):
         engine = {"KERAS_BACKEND": name, "TF_CPP_MIN_LOG_LEVEL": "2"} if name in BACKENDS else {}
         marked = "engine" if engine else "not engine"
         session.log(f"tests: {name}")
-        command = [python(session, name), "-m", "pytest", "-q", "-m", marked, *session.posargs]
+        command = [python(session, name), "-m", "pytest", "-q", "-m", marked, *spread, *session.posargs]
         # A part of the tests that was asked for may have none for this environment: pytest's exit code 5.
         session.run(*command, env=engine, external=True, success_codes=[0, 5] if session.posargs else [0])
 
@@ -236,7 +241,8 @@ def lock(session: nox.Session) -> None:
         "oracles",
         *(f"{backend}-{accelerator}" for backend in BACKENDS for accelerator in ("cpu", "cuda")),
     ):
-        extra = {"report": "dev,quality", "oracles": "oracles,quality"}.get(name, name.removesuffix("-cpu"))
+        engine = f"{name.removesuffix('-cpu')},test"
+        extra = {"report": "dev,quality,test", "oracles": "oracles,quality"}.get(name, engine)
         plan = Path(session.create_tmp()) / "plan.json"
         # Isolated from a user's own wheel folder: its CPU builds lack the packages that a GPU needs.
         isolated = ["--isolated"] if name.endswith("-cuda") else []

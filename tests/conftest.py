@@ -1,6 +1,7 @@
 """Tests marked `engine` run once per backend, where Keras is installed; the others need neither."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ NEED_KERAS = (
     "parity/test_record.py", "tasks/test_bench.py", "tasks/test_train.py", "tasks/test_train_resuming.py",
     "tasks/test_profile.py", "measure/test_work_engines.py",
 )  # fmt: skip
+
+
+def pytest_configure() -> None:
+    """Else the processes that a benchmark starts take themselves for workers of these tests, and time nothing."""
+    os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
