@@ -14,14 +14,16 @@ def target_kid(results: Results) -> float:
 
 def sentences(results: Results) -> list[str]:
     """When each backend reached the quality that was asked for: one sentence, or nothing where nothing was followed."""
-    target, said = target_kid(results), []
+    target, came, stayed = target_kid(results), [], []
     for one in results.courses:
         point, least = reached(one.course, LEADING, target), best(one.course, LEADING)
         if one.main and point:
-            said.append(f"{BACKENDS[one.backend]} after {duration(point.seconds)} of training")
+            came.append(f"{BACKENDS[one.backend]} after {duration(point.seconds)} of training")
         elif one.main and least:
-            said.append(f"{BACKENDS[one.backend]} not at all (at best {number(least.figures[LEADING].value)})")
-    return [f"A {metric_label(LEADING)} of {number(target)} was reached by {listing(said)}."] * bool(said)
+            stayed.append(f"{BACKENDS[one.backend]} came to {number(least.figures[LEADING].value)} at best")
+    aim = f"a {metric_label(LEADING)} of {number(target)}"
+    first = f"{aim[0].upper()}{aim[1:]} was reached by {listing(came)}" if came else f"No backend reached {aim}"
+    return [f"{first}{'; ' * bool(stayed)}{listing(stayed)}."] * bool(came or stayed)
 
 
 def caveats(results: Results) -> list[str]:

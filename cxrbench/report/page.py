@@ -22,11 +22,14 @@ from cxrbench.report import (
     tables,
 )
 from cxrbench.report.album import Picture, draw_pictures, source
+from cxrbench.report.charts import script
 from cxrbench.report.gather import Side
 from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline
 from cxrbench.report.results import HELD_OUT, OURS, Results
+from cxrbench.report.speed_charts import speed_charts
 from cxrbench.report.standings import standings
 from cxrbench.report.timeline import timelines
+from cxrbench.report.training_charts import training_charts
 from cxrbench.report.wording import BACKENDS, COLOURS, interval, number, quantity
 
 OWN_PICTURES = (
@@ -41,7 +44,14 @@ def write_report(results: Results, sides: list[Side], folder: Path) -> None:
     pictures = draw_pictures(results, sides)
     for picture in pictures:
         (folder / picture.file).write_bytes(picture.png)
-    content = _content(results, pictures) | {"timelines": timelines(sides)}
+    losses = {side.backend: side.losses for side in sides if side.losses is not None}
+    live = [*speed_charts(results), *training_charts(results, losses)]
+    content = _content(results, pictures) | {
+        "timelines": timelines(sides),
+        "charts": live,
+        "replaced": [one.instead_of for one in live],
+        "vega": script() if live else "",
+    }
     templates = environment()
     write_atomically(folder / "index.html", templates.get_template("page.html.j2").render(content))
     write_atomically(folder / "report.md", templates.get_template("report.md.j2").render(content))

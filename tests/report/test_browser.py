@@ -10,7 +10,7 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PROBE = """
-<script>
+<script type="module">
 const found = {};
 const range = document.querySelector("#epoch");
 const shown = () => [...document.querySelectorAll("[data-frame]")].filter((i) => !i.hidden).map((i) => i.dataset.frame);

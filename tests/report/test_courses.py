@@ -67,8 +67,7 @@ def test_sentences_and_table_tell_time_images_and_who_never_came_there(results):
     )
     (sentence,) = course_words.sentences(made)
     assert sentence == (
-        "A KID, Inception-v3 of 0.0600 was reached by JAX after 2 min 0 s of training and "
-        "PyTorch not at all (at best 0.0700)."
+        "A KID, Inception-v3 of 0.0600 was reached by JAX after 2 min 0 s of training; PyTorch came to 0.0700 at best."
     )
     table = time_to_quality(made)
     assert [(row[0].text, row[0].small, row[1].text, row[2].text) for row in table.rows] == [
@@ -120,4 +119,4 @@ def test_the_aim_is_a_setting(results, target):
     manifest = results.manifest.model_copy(update={"config": config})
     made = with_courses(results.model_copy(update={"manifest": manifest}), training("jax", 0.3, 0.05))
     (sentence,) = course_words.sentences(made)
-    assert ("not at all" in sentence) == (target == "0.0001")
+    assert sentence.startswith("No backend reached" if target == "0.0001" else "A KID")

@@ -25,7 +25,6 @@ class Loads(HTMLParser):
         self.loaded: list[str] = []
         self.links: list[str] = []
         self.pictures: list[dict[str, str | None]] = []
-        self.scripts = 0
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
@@ -34,7 +33,6 @@ class Loads(HTMLParser):
             self.links.append(found["href"])
         else:
             self.loaded += [found[key] for key in ("src", "href", "srcset", "data", "poster") if key in found]
-        self.scripts += tag == "script"
         if tag == "img":
             self.pictures.append(found)
 
@@ -43,7 +41,9 @@ def test_the_page_is_whole_in_itself(report):
     page = (report / "index.html").read_text()
     seen = Loads(page)
     assert seen.loaded and all(re.match("data:image/(png|webp);base64,", address) for address in seen.loaded)
-    assert seen.scripts == 1 and "@import" not in page and "url(" not in page
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert "@import" not in style and "url(" not in style and "<script src" not in page
+    assert "default-src 'none'" in page and "connect-src" not in page  # a browser refuses what is not in the page
     assert all(picture["alt"] and len(picture["alt"]) > 20 for picture in seen.pictures)
     inner = [link for link in seen.links if link.startswith("#")]
     assert inner and all(f'id="{link[1:]}"' in page for link in inner)
@@ -52,7 +52,7 @@ def test_the_page_is_whole_in_itself(report):
 
 def test_the_report_is_small_and_complete(report):
     files = {path.name: path.stat().st_size for path in report.iterdir()}
-    assert sum(files.values()) < 3_000_000
+    assert sum(files.values()) < 4_000_000  # of which Vega, for the live charts, is 0.9
     assert {"results.json", "report.md", "index.html", "hero.png", "step_time.png", "d_loss.png"} <= set(files)
     pictures = re.findall(r'src="([^"]+)"', (report / "report.md").read_text())
     assert pictures and all((report / name).exists() for name in pictures)
@@ -166,7 +166,7 @@ def test_a_report_of_large_noisy_grids_stays_small(config, runs, tmp_path):
         noise = np.random.default_rng(0).normal(128, 30, (64, 256, 256)).clip(0, 255).astype(np.uint8)
         save_png(grid(noise), runs / "smoke" / backend / "samples" / "grid.png")
     folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 4_000_000
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 6_000_000
 
 
 def test_every_process_is_on_the_page_and_its_values_in_the_results(report, results):

@@ -1,5 +1,12 @@
 "use strict";
 
+// Live charts; their numbers lie beside them.
+for (const holder of document.querySelectorAll(".chart")) {
+  const spec = JSON.parse(holder.nextElementSibling.textContent);
+  const actions = { export: true, source: false, compiled: false, editor: false };
+  vegaEmbed(holder, spec, { renderer: "svg", actions }).catch((error) => console.error(error));
+}
+
 // One slider moves the frames of every backend to the same epoch.
 for (const control of document.querySelectorAll("[data-epochs]")) {
   const range = control.querySelector("input");

@@ -1,0 +1,106 @@
+"""Live charts of trainings: losses by step, and quality by minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import altair as alt
+from numpy.typing import NDArray
+
+from cxrbench.quality.registry import find
+from cxrbench.report.charts import Chart, Rows, chart, colour, dash, values
+from cxrbench.report.course_words import target_kid
+from cxrbench.report.courses import LEADING
+from cxrbench.report.figures import INK, smoothed
+from cxrbench.report.quality_figures import DISTANCES
+from cxrbench.report.results import Results
+from cxrbench.report.wording import BACKENDS, COLOURS, metric_label, number
+
+MOST_POINTS = 200  # of a curve: as many as a mouse can tell apart
+LOSSES = {"d_loss": "Discriminator loss", "g_loss": "Generator loss"}
+
+
+def training_charts(results: Results, losses: dict[str, NDArray[Any]]) -> Iterator[Chart]:
+    """Both losses, then every distance that was followed through the trainings."""
+    for column, title in LOSSES.items():
+        if losses:
+            yield _loss(losses, column, title)
+    names = dict.fromkeys(name for one in results.courses for name in one.course.floor if name.startswith(DISTANCES))
+    for name in names:
+        if find(name) and any(len(one.course.points) > 1 for one in results.courses):
+            yield _course(results, name)
+
+
+def _loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Chart:
+    span = max(1, max(len(table) for table in curves.values()) // 40)
+    rows: Rows = []
+    for backend, table in curves.items():
+        every = slice(None, None, max(1, len(table) // MOST_POINTS))
+        smooth = smoothed(table[column], span)[every]
+        rows += [
+            {"backend": BACKENDS[backend], "step": int(step), "value": float(value)}
+            for step, value in zip(table["step"][every], smooth, strict=True)
+        ]
+    x = alt.X("step:Q", title=f"step (exponential moving average of the log loss, span {span})")
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(type="log", nice=False))
+    line = values(rows).mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour(curves), strokeDash=dash(curves))
+    alt_text = f"{title} by training step on a logarithmic scale, all backends overlaid"
+    layers = [line, _pointed(rows, x, y, curves, [alt.Tooltip("step:Q"), alt.Tooltip("value:Q", format=".4f")])]
+    return chart("losses", f"{column}.png", alt_text, layers, 260, curves)
+
+
+def _course(results: Results, name: str) -> Chart:
+    rows: Rows = [
+        {
+            "backend": BACKENDS[one.backend],
+            "training": f"{BACKENDS[one.backend]}, seed {one.seed}",
+            "minutes": point.seconds / 60,
+            "epoch": point.epoch,
+            "value": figure.value,
+            "low": figure.ends[0],
+            "high": figure.ends[1],
+            "interval": " to ".join(map(number, figure.ends)),
+            "width": 2.0 if one.main else 0.9,
+        }
+        for one in results.courses
+        for point in one.course.points
+        for figure in [point.figures.get(name)]
+        if figure
+    ]
+    backends = {one.backend for one in results.courses}
+    base = values(rows).encode(x=alt.X("minutes:Q", title="minutes of training"), detail="training:N")
+    y = alt.Y("value:Q", title=metric_label(name))
+    told = [
+        alt.Tooltip("training:N"),
+        alt.Tooltip("epoch:Q"),
+        alt.Tooltip("minutes:Q", format=".1f"),
+        alt.Tooltip("value:Q", title=metric_label(name), format=".4g"),
+        alt.Tooltip("interval:N", title="95 % interval"),
+    ]
+    real = max(results.courses[0].course.floor[name], 0.0)
+    layers = [_level(real, "real images", COLOURS["real"], 4)]
+    if name == LEADING:
+        layers.append(_level(target_kid(results), "the aim", INK, 1))
+    width = alt.StrokeWidth("width:Q", scale=None)
+    main = base.transform_filter("datum.width > 1")
+    layers.append(main.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q", color=colour(backends)))
+    layers.append(base.mark_line().encode(y=y, color=colour(backends), strokeDash=dash(backends), strokeWidth=width))
+    layers.append(base.mark_circle(size=60).encode(y=y, color=colour(backends), tooltip=told))
+    alt_text = f"{metric_label(name)} of every training's images by minutes of training; the table has the times"
+    return chart("course", "course.png", alt_text, layers, 260, backends)
+
+
+def _level(value: float, name: str, colour_of_it: str, width: int) -> alt.Chart:
+    rule = alt.Chart(alt.Data(values=[{"level": value, "name": name}])).mark_rule(
+        color=colour_of_it, strokeWidth=width, opacity=0.6
+    )
+    return rule.encode(y="level:Q", tooltip=[alt.Tooltip("name:N"), alt.Tooltip("level:Q", format=".4g")])
+
+
+def _pointed(rows: Rows, x: alt.X, y: alt.Y, backends: Any, told: list[alt.Tooltip]) -> alt.Chart:
+    """The points nearest to the mouse, one per curve."""
+    near = alt.selection_point(nearest=True, on="pointermove", clear="pointerout", fields=["step"], empty=False)
+    size = alt.condition(near, alt.value(60), alt.value(0))
+    points = values(rows).mark_circle().encode(x=x, y=y, color=colour(backends), size=size)
+    return points.encode(tooltip=[alt.Tooltip("backend:N"), *told]).add_params(near)

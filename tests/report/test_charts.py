@@ -1,0 +1,82 @@
+"""Live charts: their numbers are those of the results, and a still picture stands in where scripts are off."""
+
+import json
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from cxrbench.report.charts import script
+from cxrbench.report.speed_charts import speed_charts
+from cxrbench.report.training_charts import training_charts
+from cxrbench.report.wording import BACKENDS, backend_and_variant
+
+
+def rows(chart):
+    """All rows that have a value; Altair keeps data that all layers share apart from them."""
+    shared = chart.spec.get("data", {}).get("values", [])
+    own = [row for layer in chart.spec["layer"] for row in layer.get("data", {}).get("values", [])]
+    return [row for row in [*shared, *own] if "value" in row]
+
+
+def losses(backends=("jax", "torch")):
+    columns = [("step", float), ("d_loss", float), ("g_loss", float)]
+    found = {}
+    for number, backend in enumerate(backends):
+        found[backend] = np.zeros(400, dtype=columns)
+        found[backend]["step"] = np.arange(400)
+        found[backend]["d_loss"] = found[backend]["g_loss"] = 1.0 + number
+    return found
+
+
+def test_bars_show_every_step_time_with_its_interval(results):
+    charts = [one for one in speed_charts(results) if one.instead_of == "step_time.png"]
+    shown = [row for one in charts for row in rows(one)]
+    records = [one for one in results.records if one.metric == "step_time"]
+    assert len(shown) == len(records)
+    for one in records:
+        label = backend_and_variant(one)
+        (row, *_) = [
+            r for r in shown if r["label"] == label and np.isclose(r["value"], [one.value, 1e3 * one.value]).any()
+        ]
+        assert np.isclose(row["low"] / row["value"], one.ci_low / one.value)
+        assert np.isclose(row["high"] / row["value"], one.ci_high / one.value)
+
+
+def test_every_backend_can_be_hidden(results):
+    (first, *_) = speed_charts(results)
+    names = {one["name"] for one in first.spec["params"]}
+    assert names == {"jax", "torch", "tensorflow"}
+    text = json.dumps(first.spec)
+    assert all(f"datum.backend === '{BACKENDS[name]}' && !{name}" in text for name in names)
+
+
+def test_losses_and_courses_are_drawn_of_what_was_trained(results):
+    found = list(training_charts(results, losses()))
+    assert [one.part for one in found[:2]] == ["losses", "losses"]
+    assert {(row["backend"], row["value"]) for row in rows(found[0])} == {("JAX", 1.0), ("PyTorch", 2.0)}
+    course = next(one for one in found if one.part == "course")
+    wanted = {point.figures["kid_inception"].value for one in results.courses for point in one.course.points}
+    assert {row["value"] for row in rows(course)} == wanted
+    assert list(training_charts(results.model_copy(update={"courses": []}), {})) == []
+
+
+def test_a_still_picture_is_an_svg_with_the_numbers(results):
+    (first, *_) = speed_charts(results)
+    assert ElementTree.fromstring(first.still).tag.endswith("svg")
+    assert "JAX (native-jit)" in first.still
+
+
+def test_the_script_loads_nothing_and_its_end_cannot_come_early(report):
+    page = (report / "index.html").read_text()
+    assert "</script" not in script()
+    specs = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert len(specs) == page.count('class="chart"') == page.count("<noscript>") > 4
+    assert all("layer" in json.loads(spec) for spec in specs)
+
+
+@pytest.mark.parametrize("name", ["step_time.png", "d_loss.png", "course.png"])
+def test_the_markdown_twin_keeps_its_figures(report, name):
+    assert f"({name})" in (report / "report.md").read_text() or f'"{name}"' in (report / "report.md").read_text()
+    assert (report / name).exists()
