@@ -2,6 +2,7 @@
 
 import pytest
 
+from cxrbench.config import OFF, fingerprint
 from cxrbench.configfile import CONFIGS, load_config
 from cxrbench.errors import ConfigError
 
@@ -95,3 +96,17 @@ def test_fingerprints_tell_what_changed():
     assert quick.training_fingerprint == longer.training_fingerprint  # the same run may go on for longer
     assert quick.training_fingerprint != other.training_fingerprint
     assert quick.fingerprint == load_config("quick").fingerprint
+
+
+def test_a_setting_that_came_later_changes_the_fingerprint_only_where_it_is_on():
+    """Else no run and no report of before could be gone on with or reproduced."""
+    plain = load_config("quick")
+    settings = plain.model_dump(mode="json", include={"data", "model", "objective", "optimizer"})
+    for section, off in OFF.items():
+        for key, value in off.items():
+            assert settings[section].pop(key) == value
+    settings["train"] = {"seed": plain.train.seed, "batch_size": plain.train.batch_size}
+    settings["compute"] = {"precision": plain.compute.precision, "tf32": plain.compute.tf32}
+    assert plain.training_fingerprint == fingerprint(settings)
+    on = ["model.spectral_norm=true", "objective.average_decay=0.9", "optimizer.discriminator_rate=2.0"]
+    assert len({load_config("quick", [one]).training_fingerprint for one in on} | {fingerprint(settings)}) == 4

@@ -43,8 +43,8 @@ def gradient_penalty(logits: Tensor, pushed: Tensor, distance: float) -> Tensor:
     """Half the mean squared length of the discriminator's gradient, from logits (N, 1) of images and of moved ones.
 
     The images were moved by ``distance`` times standard normal values v. With the gradient g, ``E (v . g)^2 = |g|^2``,
-    so that the expected value is that of R1 (Mescheder et al. 2018) without a second derivative. Lin et al. (2025,
-    arXiv 2501.08316) train with such a difference.
+    so that to first order in the distance the expected value is that of R1 (Mescheder et al. 2018), without a second
+    derivative. Lin et al. (2025, arXiv 2501.08316) train with such a difference.
     """
     return 0.5 * ops.mean(ops.square((pushed - logits) / distance))
 

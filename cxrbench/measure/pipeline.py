@@ -34,11 +34,6 @@ class Decoding(NamedTuple):
     decode: float
     prepare: float
 
-    @property
-    def share(self) -> float:
-        """Of the bound that decoding sets."""
-        return self.decode / self.prepare
-
 
 class Preparing(NamedTuple):
     """A whole preparation: images, seconds, and the most memory of all of its processes together, in bytes."""

@@ -68,7 +68,7 @@ def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint
     yield from _timings(results)
     curves = {side.backend: side.losses for side in sides if side.losses is not None}
     for column, title in (("d_loss", "Discriminator loss"), ("g_loss", "Generator loss")):
-        alt = f"{title} by training step on a logarithmic scale, all backends overlaid"
+        alt = f"{title} by training step, all backends overlaid"
         yield from _plot("losses", column, figures.loss(curves, column, title), alt)
     measured = {side.backend: side.progress for side in sides if side.progress is not None}
     alt = "Distance of every backend's images to held-out real ones while training, by minutes: texture and gray levels"

@@ -44,7 +44,7 @@ class Chart:
     @property
     def text(self) -> str:
         """The spec as JSON that no script element can be ended by."""
-        return json.dumps(self.spec, separators=(",", ":")).replace("<", "\\u003c")
+        return json.dumps(self.spec, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
     @property
     def still(self) -> str:
@@ -63,14 +63,17 @@ def chart(
 ) -> Chart:
     """Layers of one view, with a checkbox per backend that hides it."""
     shown = [name for name in BACKENDS if name in set(backends)]
-    view = alt.layer(*layers).properties(width="container", height=height)
-    if len(shown) > 1:
-        boxes = [
-            alt.param(name=name, value=True, bind=alt.binding_checkbox(name=f"{BACKENDS[name]} ")) for name in shown
-        ]
+    boxes: list[alt.Parameter] = []
+    if len(shown) > 1:  # by layer: those with data of their own would not inherit it
+        boxes = [alt.param(name=one, value=True, bind=alt.binding_checkbox(name=f"{BACKENDS[one]} ")) for one in shown]
         hidden = " || ".join(f"(datum.backend === '{BACKENDS[name]}' && !{name})" for name in shown)
-        view = view.add_params(*boxes).transform_filter(f"!({hidden})")
+        layers = [layer.transform_filter(f"!({hidden})") if _of_backends(layer) else layer for layer in layers]
+    view = alt.layer(*layers).properties(width="container", height=height).add_params(*boxes)
     return Chart(part, instead_of, alt_text, view.to_dict() | {"config": STYLE})
+
+
+def _of_backends(layer: alt.Chart) -> bool:
+    return "backend" in layer.data.values[0]
 
 
 def values(rows: Rows) -> alt.Chart:

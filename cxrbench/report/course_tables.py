@@ -38,6 +38,8 @@ def _row(results: Results, one: Training, target: float) -> list[Cell]:
 
 def _energy(results: Results, backend: str, images: int) -> str:
     """By what the benchmark measured per image; sampling and measuring on the way are not in it."""
-    wanted = ("energy", backend, OURS)
-    record = next((one for one in results.records if (one.metric, one.backend, one.variant) == wanted), None)
+    data, train = (results.manifest.config.get(section, {}) for section in ("data", "train"))
+    wanted = ("energy", backend, OURS, data.get("image_size"), train.get("batch_size"))
+    keys = ("metric", "backend", "variant", "image_size", "batch_size")
+    record = next((one for one in results.records if tuple(getattr(one, key) for key in keys) == wanted), None)
     return quantity(record.value * images / 1000, "J") if record else NOTHING

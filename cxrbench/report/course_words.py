@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from cxrbench.report.courses import LEADING, apart, best, reached
 from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, duration, listing, metric_label, number
@@ -9,7 +11,7 @@ from cxrbench.report.wording import BACKENDS, duration, listing, metric_label, n
 
 def target_kid(results: Results) -> float:
     """The KID to which times are told; infinite in a report of an earlier version, which has no courses either."""
-    return float(results.manifest.config.get("evaluate", {}).get("target_kid", "inf"))
+    return math.inf if results.target_kid is None else results.target_kid
 
 
 def sentences(results: Results) -> list[str]:
@@ -28,10 +30,10 @@ def sentences(results: Results) -> list[str]:
 
 def caveats(results: Results) -> list[str]:
     """A backend that learnt otherwise than the others: its speed is not that of the same training."""
-    found = apart(results.courses, LEADING)
+    found, alone = apart(results.courses, LEADING), all(one.main for one in results.courses)
     return [
         f"{listing(names)}: {side} images than the others' at most points of the training ({metric_label(LEADING)}, "
-        "intervals apart). Look at that before the speed."
+        f"intervals apart{', of one seed each' * alone}). Look at that before the speed."
         for side in ("worse", "better")
         for names in [[BACKENDS[backend] for backend, own in found.items() if own == side]]
         if names

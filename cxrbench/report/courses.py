@@ -10,6 +10,7 @@ from cxrbench.parity.result import Finite, Schema
 
 LEADING = "kid_inception"
 APART = 0.5  # of the points in common: from this share on a curve lies outside the band of the others
+FEWEST = 3  # points in common that say anything
 
 
 class Figure(Schema):
@@ -65,12 +66,17 @@ def best(course: Course, metric: str) -> Point | None:
     return min(measured, key=lambda one: one.figures[metric].value, default=None)
 
 
+def floor(trainings: list[Training], metric: str) -> float:
+    """What real images score at the same N, at least 0: that of any training of which it was measured."""
+    return next((max(one.course.floor[metric], 0.0) for one in trainings if metric in one.course.floor), 0.0)
+
+
 def apart(trainings: list[Training], metric: str) -> dict[str, Literal["worse", "better"]]:
     """The backends whose curve lies outside the band of the others, and on which side: lower is better.
 
     At a point the band reaches from the lowest to the highest end of the others' intervals, whatever their seeds; a
     backend is outside where its own interval does not touch it. It is named where that is so at more than half of the
-    points that all have in common, always on the same side.
+    points that all have in common, three or more, and never on the other side.
     """
     figures = {
         id(one): {p.step: p.figures[metric] for p in one.course.points if metric in p.figures} for one in trainings
@@ -84,6 +90,6 @@ def apart(trainings: list[Training], metric: str) -> dict[str, Literal["worse", 
         own = figures[id(one)]
         above = sum(own[step].ends[0] > max(other[step].ends[1] for other in others) for step in steps)
         below = sum(own[step].ends[1] < min(other[step].ends[0] for other in others) for step in steps)
-        if max(above, below) > APART * len(steps):
+        if len(steps) >= FEWEST and min(above, below) == 0 and max(above, below) > APART * len(steps):
             found[one.backend] = "worse" if above > below else "better"
     return found

@@ -31,34 +31,47 @@ def loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Figure | N
     if not curves:
         return None
     span = max(1, max(len(table) for table in curves.values()) // 40)
+    logarithmic = all_positive(curves, column)
     figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
     axes = figure.subplots()
     for backend, table in curves.items():
         every = slice(None, None, max(1, len(table) // MOST_POINTS))
         steps, colour = table["step"][every], COLOURS[backend]
         axes.plot(steps, table[column][every], color=colour, alpha=0.13, lw=0.6)
-        smooth = smoothed(table[column], span)[every]
+        smooth = smoothed(table[column], span, logarithmic)[every]
         axes.plot(steps, smooth, color=colour, ls=LINES[backend], lw=1.8, label=BACKENDS[backend])
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    kind = f"bold: exponential moving average of the log loss, span {span}" if span > 1 else "not smoothed"
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    kind = f"bold: {averaged(span, logarithmic)}" if span > 1 else "not smoothed"
     axes.set_xlabel(f"step ({kind})")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=8)
     dress(axes, title)
     return figure
 
 
-def smoothed(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
-    """Exponential moving average of the logarithms, (N,) float64 above 0; ``span`` as in ``2 / (span + 1)``.
+def smoothed(values: NDArray[np.float64], span: int, logarithmic: bool = True) -> NDArray[np.float64]:
+    """Exponential moving average, (N,) float64, of the logarithms where asked; ``span`` as in ``2 / (span + 1)``.
 
     Averaging on the log scale keeps one spike of a GAN loss from lifting the whole curve.
     """
     weight = 2 / (span + 1)
-    logs = np.log(np.maximum(values, 1e-8))
-    start = np.array([(1 - weight) * logs[0]])
-    return np.exp(lfilter([weight], [1, weight - 1], logs, zi=start)[0])
+    shown = np.log(values) if logarithmic else values
+    start = np.array([(1 - weight) * shown[0]])
+    average = lfilter([weight], [1, weight - 1], shown, zi=start)[0]
+    return np.exp(average) if logarithmic else average
+
+
+def all_positive(curves: dict[str, NDArray[Any]], column: str) -> bool:
+    """Whether losses may be drawn on a logarithmic axis: those of a hinge may not."""
+    return all(bool((table[column] > 0).all()) for table in curves.values())
+
+
+def averaged(span: int, logarithmic: bool) -> str:
+    """What ``smoothed`` did, in words."""
+    return f"exponential moving average of the {'log ' * logarithmic}loss, span {span}"
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:

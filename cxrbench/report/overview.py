@@ -14,6 +14,7 @@ from cxrbench.report import parity_words, precision
 from cxrbench.report.headline import headline, is_quality, machines
 from cxrbench.report.history import history
 from cxrbench.report.page import environment
+from cxrbench.report.records import write_records
 from cxrbench.report.results import Origin, ReportError, Results, read
 from cxrbench.report.standings import standings
 from cxrbench.report.wording import BACKENDS, COLOURS, quantity
@@ -46,6 +47,8 @@ def write_overview(reports: Path) -> list[str]:
     """
     problems: list[str] = []
     published = newest_first(_publishable(reports, problems))
+    for name, results in published:
+        write_records(reports / name / "records.csv", results)
     content = {"entries": [_entry(*named) for named in published], "history": history(published), "colours": COLOURS}
     for name in ("index.md", "index.html"):
         write_atomically(reports / name, environment().get_template(f"{name}.j2").render(content))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cxrbench.quality.registry import find
 from cxrbench.quality.spaces import label_of
-from cxrbench.report.courses import LEADING, Training
+from cxrbench.report.courses import LEADING, Training, floor
 from cxrbench.report.figures import INK, LINES, WIDTH, dress
 from cxrbench.report.stages import FeatureMap, Histograms, Spectra
 from cxrbench.report.wording import BACKENDS, COLOURS, metric_label
@@ -70,11 +70,13 @@ def course(trainings: list[Training], target: float) -> Figure | None:
         return None
     figure = Figure(figsize=(2 * WIDTH, 3.3), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(distances), squeeze=False)[0], distances, strict=True):
-        axes.axhline(max(trainings[0].course.floor[name], 0), color=COLOURS["real"], lw=4, alpha=0.45, label="real")
+        axes.axhline(floor(trainings, name), color=COLOURS["real"], lw=4, alpha=0.45, label="real")
         if name == LEADING:
             axes.axhline(target, color=INK, lw=0.8, ls=":")
         for one in trainings:
             measured = [(p.seconds / 60, p.figures[name]) for p in one.course.points if name in p.figures]
+            if not measured:
+                continue  # evaluated where this network was not at hand
             minutes, values = [at for at, _ in measured], [own.value for _, own in measured]
             style = {"color": COLOURS[one.backend], "ls": LINES[one.backend]}
             if one.main:

@@ -221,6 +221,7 @@ class Results(Schema):
     first_steps: FirstSteps | None = None  # of the trainings of this report
     seeds: list[SeedFigures] = []  # of backends that were trained from several
     courses: list[Training] = []  # quality along every training, of all seeds
+    target_kid: Finite | None = None  # to which the time of a training is told
 
     @property
     def backends(self) -> list[str]:

@@ -82,4 +82,4 @@ class Evaluation(Schema):
     histograms: Histograms
     spectra: Spectra
     feature_map: FeatureMap
-    course: Course | None
+    course: Course | None = None

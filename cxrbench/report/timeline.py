@@ -12,6 +12,7 @@ from PIL import Image
 
 from cxrbench.pictures import grid
 from cxrbench.report.gather import Side
+from cxrbench.report.results import ReportError
 
 MOST_FRAMES = 12
 MOST_ROWS = 5  # of a strip
@@ -48,7 +49,11 @@ class Timeline:
 
 
 def timelines(sides: list[Side]) -> list[Timeline]:
-    """One per backend, all of the same epochs: those at which every backend that kept images kept some."""
+    """One per backend, all of the same epochs: those at which every backend that kept images kept some.
+
+    Raises:
+        ReportError: kept images are damaged.
+    """
     kept = [side for side in sides if side.drawn]
     common = sorted(set.intersection(*(set(side.drawn) for side in kept))) if kept else []
     if len(common) < 2:
@@ -57,9 +62,16 @@ def timelines(sides: list[Side]) -> list[Timeline]:
 
 
 def _timeline(side: Side, epochs: list[int], rows: list[int]) -> Timeline:
-    frames = [Frame(epoch, grid(np.load(side.drawn[epoch], mmap_mode="r")[:LATENTS])) for epoch in epochs]
-    strip = np.concatenate([np.load(side.drawn[epoch], mmap_mode="r")[:COLUMNS] for epoch in rows])
+    frames = [Frame(epoch, grid(_first(side, epoch, LATENTS))) for epoch in epochs]
+    strip = np.concatenate([_first(side, epoch, COLUMNS) for epoch in rows])
     return Timeline(side.backend, frames, rows, grid(strip, COLUMNS))
+
+
+def _first(side: Side, epoch: int, count: int) -> NDArray[np.uint8]:
+    try:
+        return np.load(side.drawn[epoch], mmap_mode="r", allow_pickle=False)[:count]
+    except (ValueError, OSError, EOFError) as error:
+        raise ReportError(f"{side.drawn[epoch]}: damaged ({error}); delete it, and the page goes without it") from None
 
 
 def _spread(epochs: list[int], most: int) -> list[int]:

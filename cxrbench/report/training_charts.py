@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from cxrbench.quality.registry import find
 from cxrbench.report.charts import Chart, Rows, chart, colour, dash, values
 from cxrbench.report.course_words import target_kid
-from cxrbench.report.courses import LEADING
-from cxrbench.report.figures import INK, smoothed
+from cxrbench.report.courses import LEADING, floor
+from cxrbench.report.figures import INK, all_positive, averaged, smoothed
 from cxrbench.report.quality_figures import DISTANCES
 from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, COLOURS, metric_label, number
@@ -33,19 +33,19 @@ def training_charts(results: Results, losses: dict[str, NDArray[Any]]) -> Iterat
 
 
 def _loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Chart:
-    span = max(1, max(len(table) for table in curves.values()) // 40)
+    span, logarithmic = max(1, max(len(table) for table in curves.values()) // 40), all_positive(curves, column)
     rows: Rows = []
     for backend, table in curves.items():
         every = slice(None, None, max(1, len(table) // MOST_POINTS))
-        smooth = smoothed(table[column], span)[every]
+        smooth = smoothed(table[column], span, logarithmic)[every]
         rows += [
             {"backend": BACKENDS[backend], "step": int(step), "value": float(value)}
             for step, value in zip(table["step"][every], smooth, strict=True)
         ]
-    x = alt.X("step:Q", title=f"step (exponential moving average of the log loss, span {span})")
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(type="log", nice=False))
+    x = alt.X("step:Q", title=f"step ({averaged(span, logarithmic)})")
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(type="log" if logarithmic else "linear", nice=False, zero=False))
     line = values(rows).mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour(curves), strokeDash=dash(curves))
-    alt_text = f"{title} by training step on a logarithmic scale, all backends overlaid"
+    alt_text = f"{title} by training step, all backends overlaid"
     layers = [line, _pointed(rows, x, y, curves, [alt.Tooltip("step:Q"), alt.Tooltip("value:Q", format=".4f")])]
     return chart("losses", f"{column}.png", alt_text, layers, 260, curves)
 
@@ -78,8 +78,7 @@ def _course(results: Results, name: str) -> Chart:
         alt.Tooltip("value:Q", title=metric_label(name), format=".4g"),
         alt.Tooltip("interval:N", title="95 % interval"),
     ]
-    real = max(results.courses[0].course.floor[name], 0.0)
-    layers = [_level(real, "real images", COLOURS["real"], 4)]
+    layers = [_level(floor(results.courses, name), "real images", COLOURS["real"], 4)]
     if name == LEADING:
         layers.append(_level(target_kid(results), "the aim", INK, 1))
     width = alt.StrokeWidth("width:Q", scale=None)

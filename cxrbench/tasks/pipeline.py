@@ -12,7 +12,7 @@ from cxrbench.config import Config
 from cxrbench.data import nih
 from cxrbench.data.items import Item
 from cxrbench.errors import RunError
-from cxrbench.folders import REPORTS, write_json
+from cxrbench.folders import DATASETS, REPORTS, write_json
 from cxrbench.measure import machine
 from cxrbench.measure.pipeline import Preparing, decoding, preparing, reading
 from cxrbench.report.instructions import as_toml
@@ -47,8 +47,9 @@ def pipeline_task(config: Config, data_dir: Path | None, reports: Path = REPORTS
     items = listing.items[:: max(1, len(listing.items) // MOST_DECODED)][:MOST_DECODED]
     print(f"pipeline: decoding and preparing {len(items)} images on one core", flush=True)
     alone = decoding(items, config.data, data_dir)
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = [_prepared(config, data_dir, items, number, Path(folder)) for number in (SMALL, LARGE)]
+    DATASETS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=DATASETS) as folder:  # on a disk: elsewhere it may be memory
+        prepared = [_prepared(config, data_dir, items, number, Path(folder).resolve()) for number in (SMALL, LARGE)]
         size = config.data.image_size
         print(f"pipeline: reading {count:,} images of {size}x{size}", flush=True)
         read = reading(Path(folder) / "images.npy", count, size, config.train.batch_size, SECONDS, STEP_TIME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,9 @@ class Progress:
         images = images[: self.count]
         kept = self.folder.drawn(epoch)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.save(kept, images)
+        partial = kept.with_name("partial.npy")
+        np.save(partial, images)
+        os.replace(partial, kept)
         texture = sliced(patches_of(images, self.seed)[self.finest], self.patches, self.seed)
         levels = wasserstein(histograms(images).sum(axis=0), self.levels)
         with self.folder.progress.open("a", newline="", encoding="utf-8") as stream:

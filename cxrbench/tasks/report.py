@@ -37,7 +37,8 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
     results, sides = gather(config, backends, runs, name)
     by_seed = read_seeds(config, sides, runs)
     batch = results.manifest.config["train"]["batch_size"]
-    results = results.model_copy(update={"seeds": seed_figures(by_seed), "courses": courses(by_seed, batch)})
+    further = {"seeds": seed_figures(by_seed), "courses": courses(by_seed, batch)}
+    results = results.model_copy(update=further | {"target_kid": config.evaluate.target_kid})
     if results.manifest.config_fingerprint != config.fingerprint:
         print(f"report: the runs of {config.name} had other settings than those given now; theirs are reported")
     for entry in results.not_measured:

@@ -65,7 +65,7 @@ def test_the_gradient_takes_the_singular_vectors_for_constants(kernel, direction
     np.testing.assert_allclose(matrix(gradient), expected, atol=2e-4)
 
 
-def test_a_discriminator_of_it_cannot_stretch_and_learns_its_directions():
+def test_a_discriminator_of_it_finds_its_directions_and_no_weights_make_larger_logits():
     small = Small(small_config("model.spectral_norm=true"))
     discriminator = small.gan.discriminator
     small.run(20)

@@ -7,12 +7,13 @@ from cxrbench.data.batches import Dataset
 from cxrbench.folders import run_folder
 from cxrbench.quality.intensity import intensity_wasserstein
 from cxrbench.quality.sets import RealSets
-from cxrbench.report import course_words
+from cxrbench.report import course_words, quality_figures
 from cxrbench.report.course_tables import time_to_quality
 from cxrbench.report.courses import LEADING, Course, Training, apart, best, reached
 from cxrbench.report.results import Results
+from cxrbench.report.training_charts import training_charts
 from cxrbench.tasks.report import report_task
-from tests.report.fabricate import BACKENDS, COURSE_IMAGES, packed
+from tests.report.fabricate import BACKENDS, COURSE_IMAGES, packed, small_config
 from tests.report.test_seeds import add_seed
 
 HALF = 0.01  # of an interval
@@ -51,6 +52,8 @@ def test_a_curve_outside_the_band_of_the_others_is_named_with_its_side():
     assert apart([*others, training("torch", 0.20, 0.10, 0.12)], LEADING) == {"torch": "better"}
     assert apart([*others, training("torch", 0.30, 0.25, 0.12)], LEADING) == {}  # at one point of three
     assert apart([*others, training("torch", 0.33, 0.21, 0.13)], LEADING) == {}  # intervals touch
+    assert apart([*others, training("torch", 0.40, 0.30, 0.05)], LEADING) == {}  # now worse, now better
+    assert apart([training("jax", 0.3, 0.2), training("torch", 0.6, 0.5)], LEADING) == {}  # two points are too few
     assert apart(others[:1], LEADING) == {} == apart([], LEADING)
 
 
@@ -79,11 +82,10 @@ def test_sentences_and_table_tell_time_images_and_who_never_came_there(results):
 
 
 def test_a_report_names_whose_curve_lies_apart_before_its_speed(results):
-    made = with_courses(
-        results, training("jax", 0.3, 0.2), training("torch", 0.6, 0.5), training("tensorflow", 0.3, 0.2)
-    )
+    near = [training(backend, 0.3, 0.2, 0.1) for backend in ("jax", "tensorflow")]
+    made = with_courses(results, *near, training("torch", 0.6, 0.5, 0.4))
     (said,) = course_words.caveats(made)
-    assert said.startswith("PyTorch: worse images than the others'")
+    assert said.startswith("PyTorch: worse images than the others'") and "of one seed each" in said
     assert course_words.caveats(with_courses(results)) == []
 
 
@@ -114,9 +116,17 @@ def test_courses_of_other_seeds_are_beside(config, runs, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["0.5", "0.0001"])
-def test_the_aim_is_a_setting(results, target):
-    config = results.manifest.config | {"evaluate": results.manifest.config["evaluate"] | {"target_kid": float(target)}}
-    manifest = results.manifest.model_copy(update={"config": config})
-    made = with_courses(results.model_copy(update={"manifest": manifest}), training("jax", 0.3, 0.05))
-    (sentence,) = course_words.sentences(made)
+def test_the_aim_is_a_setting_of_the_report(runs, tmp_path, target):
+    folder = report_task(small_config(evaluate_target_kid=target), BACKENDS, runs, tmp_path / "reports")
+    results = Results.model_validate_json((folder / "results.json").read_text())
+    (sentence,) = course_words.sentences(with_courses(results, training("jax", 0.3, 0.05)))
     assert sentence.startswith("No backend reached" if target == "0.0001" else "A KID")
+
+
+def test_one_training_without_the_network_spoils_no_figure(results, tmp_path):
+    bare = training("jax", 0.3, 0.2)
+    poor = bare.model_copy(update={"backend": "torch", "course": Course(n=100, floor={}, points=[])})
+    made = with_courses(results, poor, bare)
+    assert quality_figures.course(made.courses, 0.06) is not None
+    assert [one.part for one in training_charts(made, {})] == ["course"]
+    assert len(time_to_quality(made).rows) == 1

@@ -9,6 +9,7 @@ from PIL import Image
 
 from cxrbench.folders import run_folder
 from cxrbench.report.gather import gather
+from cxrbench.report.results import ReportError
 from cxrbench.report.timeline import timelines
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS
@@ -62,3 +63,10 @@ def test_a_report_of_runs_that_kept_no_images_has_no_slider(config, runs, tmp_pa
         run_folder(config, backend, runs).progress.unlink()
     page = (report_task(config, BACKENDS, runs, tmp_path / "reports") / "index.html").read_text()
     assert "data-epochs hidden" not in page and 'id="epochs"' not in page
+
+
+def test_a_damaged_file_is_named_with_the_way_out(sides, config, runs):
+    file = run_folder(config, "torch", runs).drawn(1)
+    file.write_bytes(b"not an array")
+    with pytest.raises(ReportError, match="epoch-00001.npy: damaged .*; delete it"):
+        timelines(sides())

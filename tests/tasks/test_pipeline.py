@@ -21,7 +21,8 @@ def test_reading_is_measured_cold_and_warm_and_its_file_has_the_size_of_the_set(
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     for name, value in (("SMALL", 2), ("LARGE", 6), ("SECONDS", 0.2), ("STEP_TIME", 0.02)):
         monkeypatch.setattr(pipeline, name, value)
 

@@ -1,12 +1,5 @@
 "use strict";
 
-// Live charts; their numbers lie beside them.
-for (const holder of document.querySelectorAll(".chart")) {
-  const spec = JSON.parse(holder.nextElementSibling.textContent);
-  const actions = { export: true, source: false, compiled: false, editor: false };
-  vegaEmbed(holder, spec, { renderer: "svg", actions }).catch((error) => console.error(error));
-}
-
 // One slider moves the frames of every backend to the same epoch.
 for (const control of document.querySelectorAll("[data-epochs]")) {
   const range = control.querySelector("input");
@@ -23,7 +16,7 @@ for (const control of document.querySelectorAll("[data-epochs]")) {
   show();
 }
 
-// A click or Enter enlarges an image; Escape, the button or a click beside it closes it again.
+// A click, Enter or Space enlarges an image; Escape, the button or a click beside it closes it again.
 const dialog = document.querySelector("dialog");
 const enlarged = dialog.appendChild(document.createElement("img"));
 for (const image of document.querySelectorAll("figure.card img")) {
@@ -33,12 +26,25 @@ for (const image of document.querySelectorAll("figure.card img")) {
     dialog.showModal();
   };
   image.tabIndex = 0;
+  image.setAttribute("role", "button");
   image.classList.add("enlarges");
   image.addEventListener("click", open);
   image.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") open();
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    open();
   });
 }
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
 });
+
+// Live charts, last: whatever one of them meets with, the rest of the page works. Their numbers lie beside them.
+const actions = { export: true, source: false, compiled: false, editor: false };
+const draw = async (holder) => vegaEmbed(holder, JSON.parse(holder.nextElementSibling.textContent), { renderer: "svg", actions });
+for (const holder of document.querySelectorAll(".chart")) {
+  draw(holder).catch((error) => {
+    holder.textContent = "This chart could not be drawn; its numbers are in the table.";
+    console.error(error);
+  });
+}
