@@ -36,7 +36,7 @@ class Pair:
 
     def peer_step(self, step: int) -> np.ndarray:
         given = Draws(*self.draws(self.ours.engine.to_device(np.int32(step))))
-        draws = PeerDraws(*keras.tree.map_structure(numpy, tuple(given)))
+        draws = PeerDraws(*keras.tree.map_structure(numpy, tuple(given)[: len(PeerDraws._fields)]))
         return numpy(self.peer.step(self.batch(step), draws))
 
     def batch(self, step: int):
