@@ -52,8 +52,8 @@ def _recolored(images: Tensor, brightness: Tensor, contrast: Tensor) -> Tensor:
 def _moved(images: Tensor, chance: Tensor, farthest: int, axis: int) -> Tensor:
     """Along one axis by a whole number of pixels from -farthest to farthest.
 
-    A window of the padded image, found bit by bit of where it begins: engines are slow at gathering pixels by index,
-    and slower at the gradient.
+    A window of the padded image, found bit by bit of where it begins: slices and ``where`` alone, so that the gradient
+    is no scatter of single pixels.
     """
     places, size = 2 * farthest + 1, images.shape[axis]
     start = ops.minimum(ops.cast(chance * places, "int32"), places - 1)

@@ -8,8 +8,8 @@ import time
 import zlib
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import psutil
@@ -27,7 +27,8 @@ POLLING = 0.05  # seconds between two looks at the memory of a preparation
 BLOCK = 2**26  # bytes that a large file is written by
 
 
-class Decoding(NamedTuple):
+@dataclass(frozen=True)
+class Decoding:
     """Seconds per image on one core: the file decoded and nothing else, and all that preparing does with it."""
 
     images: int
@@ -35,7 +36,8 @@ class Decoding(NamedTuple):
     prepare: float
 
 
-class Preparing(NamedTuple):
+@dataclass(frozen=True)
+class Preparing:
     """A whole preparation: images, seconds, and the most memory of all of its processes together, in bytes."""
 
     images: int
@@ -43,7 +45,8 @@ class Preparing(NamedTuple):
     peak_memory: int
 
 
-class Reading(NamedTuple):
+@dataclass(frozen=True)
+class Reading:
     """Batches of a large file in shuffled order.
 
     ``cold`` and ``warm`` are images per second from the disk and from the system's cache; ``growth`` is the resident

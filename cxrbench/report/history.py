@@ -52,7 +52,9 @@ def _figure(reports: list[tuple[str, dict[str, Record]]]) -> Figure:
         if not own:
             continue
         places = np.array([place for place, _ in own]) + 0.06 * (number - 1)  # beside each other, not upon
-        value, low, high = (1e3 * np.array(part) for part in zip(*(_ends(one) for _, one in own), strict=True))
+        value, low, high = (
+            1e3 * np.array(part) for part in zip(*((one.value, *one.ends) for _, one in own), strict=True)
+        )
         style: dict[str, Any] = {"color": COLOURS[backend], "ls": LINES[backend], "label": name}
         axes.errorbar(places, value, yerr=[value - low, high - value], marker="o", ms=5, lw=1.4, capsize=3, **style)
     axes.set_xticks(range(len(reports)), [label for label, _ in reports])
@@ -61,7 +63,3 @@ def _figure(reports: list[tuple[str, dict[str, Record]]]) -> Figure:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=8)
     dress(axes, metric_label(METRIC))
     return figure
-
-
-def _ends(one: Record) -> tuple[float, float, float]:
-    return one.value, one.value if one.ci_low is None else one.ci_low, one.value if one.ci_high is None else one.ci_high

@@ -5,36 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from cxrbench.folders import write_atomically
+from cxrbench.measure.pipeline import Decoding, Preparing, Reading
 from cxrbench.report.page import environment
-from cxrbench.report.results import Finite, Origin, Schema, read
+from cxrbench.report.results import Origin, Schema, read
 from cxrbench.report.wording import duration, machine, number, quantity
-
-
-class Decoding(Schema):
-    """Seconds per image on one core: decoded alone, and prepared."""
-
-    images: int
-    decode: Finite
-    prepare: Finite
-
-
-class Preparing(Schema):
-    """One whole preparation, of the memory (bytes) of all of its processes."""
-
-    images: int
-    seconds: Finite
-    peak_memory: int
-
-
-class Reading(Schema):
-    """See ``measure.pipeline.Reading``."""
-
-    file_bytes: int
-    cold: Finite
-    warm: Finite
-    growth: int
-    step_time: Finite
-    waiting: Finite
 
 
 class Pipeline(Schema):

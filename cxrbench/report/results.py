@@ -89,6 +89,14 @@ class Record(Schema):
     n: Annotated[int, Field(ge=1)]
     values: list[Finite] = []
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of the interval; the value itself where there is none."""
+        return (
+            self.value if self.ci_low is None else self.ci_low,
+            self.value if self.ci_high is None else self.ci_high,
+        )
+
     @model_validator(mode="after")
     def consistent(self) -> Record:
         if (self.ci_low is None) != (self.ci_high is None):

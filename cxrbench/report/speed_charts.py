@@ -9,7 +9,8 @@ import numpy as np
 
 from cxrbench.report.charts import Chart, Rows, chart, colour, values
 from cxrbench.report.figures import FAINT, INK
-from cxrbench.report.results import OURS, Process, Record, Results
+from cxrbench.report.results import OURS, Record, Results
+from cxrbench.report.speed_figures import against_like
 from cxrbench.report.wording import BACKENDS, backend_and_variant, interval, metric_label, quantity, scale, setting
 
 ROOM = 1.15  # of the longest bar, for its number
@@ -40,8 +41,8 @@ def _bars(part: str, metric: str, where: str, records: list[Record]) -> Chart:
             "label": backend_and_variant(one),
             "backend": BACKENDS[one.backend],
             "value": one.value * factor,
-            "low": (one.value if one.ci_low is None else one.ci_low) * factor,
-            "high": (one.value if one.ci_high is None else one.ci_high) * factor,
+            "low": one.ends[0] * factor,
+            "high": one.ends[1] * factor,
             "text": quantity(one.value, one.unit, like=largest),
             "interval": interval(one) or "none",
             "opacity": 1.0 if one.variant == OURS else OTHERS,
@@ -70,25 +71,19 @@ def _bars(part: str, metric: str, where: str, records: list[Record]) -> Chart:
 
 def _order(results: Results) -> Chart | None:
     """Each process's step time against the median of its like."""
-    like: dict[tuple[str, str, str, int, int], list[Process]] = {}
-    for one in results.processes:
-        like.setdefault((one.backend, one.variant, one.precision, one.image_size, one.batch_size), []).append(one)
-    rows: Rows = []
-    for own in like.values():
-        middle = np.median([np.median(one.step_times) for one in own])
-        for one in own if len(own) > 1 else []:
-            low, value, high = (np.percentile(one.step_times, [25, 50, 75]) / middle - 1) * 100
-            rows.append(
-                {
-                    "label": f"{backend_and_variant(one)}, {one.image_size}x{one.image_size}",
-                    "backend": BACKENDS[one.backend],
-                    "place": one.place + 1,
-                    "value": float(value),
-                    "low": float(low),
-                    "high": float(high),
-                    "time": quantity(float(np.median(one.step_times)), "s"),
-                }
-            )
+    rows: Rows = [
+        {
+            "label": f"{backend_and_variant(one)}, {one.image_size}x{one.image_size}",
+            "backend": BACKENDS[one.backend],
+            "place": one.place + 1,
+            "low": low,
+            "value": value,
+            "high": high,
+            "time": quantity(float(np.median(one.step_times)), "s"),
+        }
+        for own in against_like(results).values()
+        for one, (low, value, high) in own
+    ]
     if not rows:
         return None
     backends = {one.backend for one in results.processes}

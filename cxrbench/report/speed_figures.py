@@ -22,6 +22,7 @@ from cxrbench.variants import FIT
 OTHERS_ALPHA = 0.4  # of what is not ours
 HATCH = {OURS: "", FIT: "////"}
 NATIVE_HATCH = "...."
+Like = tuple[str, str, str, int, int]  # backend, variant, precision, image size, batch size
 FEW_BARS = 4  # of so many and fewer each is drawn thicker
 
 
@@ -65,23 +66,32 @@ def bar_panel(axes: Axes, records: list[Record]) -> None:
     axes.set_xlabel(unit)
 
 
-def order(results: Results) -> Figure | None:
-    """Each process's step time against the median of its like, by its place: a drift of the machine moves them all."""
-    like: dict[tuple[str, str, str, int, int], list[Process]] = {}
+def against_like(results: Results) -> dict[Like, list[tuple[Process, tuple[float, float, float]]]]:
+    """Every process with the quartiles of its step times, in per cent of the median of its like; one alone has none."""
+    like: dict[Like, list[Process]] = {}
     for one in results.processes:
         like.setdefault((one.backend, one.variant, one.precision, one.image_size, one.batch_size), []).append(one)
-    groups = {key: own for key, own in like.items() if len(own) > 1}
+    found = {}
+    for key, own in like.items():
+        if len(own) > 1:
+            middle = np.median([np.median(one.step_times) for one in own])
+            quartiles = [(np.percentile(one.step_times, [25, 50, 75]) / middle - 1) * 100 for one in own]
+            found[key] = [(one, (float(a), float(b), float(c))) for one, (a, b, c) in zip(own, quartiles, strict=True)]
+    return found
+
+
+def order(results: Results) -> Figure | None:
+    """Each process's step time against the median of its like, by its place: a drift of the machine moves them all."""
+    groups = against_like(results)
     if not groups:
         return None
     figure = Figure(figsize=(2 * WIDTH, 3.0), layout="constrained")
     axes = figure.subplots()
     axes.axhline(0, color=FAINT, lw=1)
     for (backend, variant, *_), own in groups.items():
-        middle = np.median([np.median(one.step_times) for one in own])
-        quartiles = (np.array([np.percentile(one.step_times, [25, 50, 75]) for one in own]) / middle - 1) * 100
-        low, value, high = quartiles.T
+        low, value, high = np.array([quartiles for _, quartiles in own]).T
         colour, ours = COLOURS[backend], variant == OURS
-        places = [one.place + 1 for one in own]
+        places = [one.place + 1 for one, _ in own]
         axes.errorbar(
             places, value, yerr=[value - low, high - value], fmt="o", ms=5, color=colour, lw=1,
             mfc=colour if ours else "white", alpha=1.0 if ours else 0.7,

@@ -57,9 +57,9 @@ def pipeline_task(config: Config, data_dir: Path | None, reports: Path = REPORTS
         "image_size": config.data.image_size,
         "batch_size": config.train.batch_size,
         "whole": count,
-        "decoding": alone._asdict(),
-        "preparing": [one._asdict() for one in prepared],
-        "reading": read._asdict(),
+        "decoding": alone,
+        "preparing": prepared,
+        "reading": read,
         "attribution": nih.ATTRIBUTION,
         "origin": machine.origin(),
     }
