@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from cxrbench.pictures import NOTICE
 from cxrbench.report import course_words, figures, quality_figures
@@ -19,11 +21,12 @@ from cxrbench.report.parity_figure import parity_figure
 from cxrbench.report.results import Results
 from cxrbench.report.speed_figures import bars, order
 from cxrbench.report.stages import Evaluation
-from cxrbench.report.timeline import timelines
+from cxrbench.report.timeline import embedded_webp, timelines
 from cxrbench.report.wording import BACKENDS, listing, metric_label
 
 # Each metric that is drawn, with its part of the page.
 BARS = {"step_time": "speed", "peak_device_memory": "memory", "peak_host_memory": "memory"}
+IMAGES = ("samples", "between", "epochs", "gallery")  # parts whose pictures are images and no figures
 PARITY_CAPTION = (
     "Above, the losses of all backends, drawn on one another. Below, the largest difference between any two of them in "
     "any metric, by step, with the bounds (dashed, over the steps they are for) and the machine epsilon of each "
@@ -44,7 +47,10 @@ class Picture:
 
     @property
     def embedded(self) -> str:
-        """As a data URI, so that the page loads nothing."""
+        """As a data URI, so that the page loads nothing: images a little reduced, for the PNG lies beside the page."""
+        if self.part in IMAGES:
+            with Image.open(io.BytesIO(self.png)) as image:
+                return embedded_webp(image)
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
 
