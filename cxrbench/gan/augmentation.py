@@ -1,7 +1,7 @@
 """Differentiable augmentation (Zhao et al. 2020): the discriminator sees no image as it is, real or generated.
 
 Both are changed alike, and at random, so that it cannot learn a small data set by heart; gradients pass through the
-changes to the generator. Nothing here rounds: a moved image has the same values in other places.
+changes to the generator. A translation rounds nothing: a moved image has the same values in other places.
 """
 
 from __future__ import annotations

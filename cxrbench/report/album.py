@@ -21,7 +21,7 @@ from cxrbench.report.parity_figure import parity_figure
 from cxrbench.report.results import Results
 from cxrbench.report.speed_figures import bars, order
 from cxrbench.report.stages import Evaluation
-from cxrbench.report.timeline import embedded_webp, timelines
+from cxrbench.report.timeline import Timeline, embedded_webp
 from cxrbench.report.wording import BACKENDS, listing, metric_label
 
 # Each metric that is drawn, with its part of the page.
@@ -54,10 +54,10 @@ class Picture:
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
 
-def draw_pictures(results: Results, sides: list[Side]) -> list[Picture]:
+def draw_pictures(results: Results, sides: list[Side], lines: list[Timeline]) -> list[Picture]:
     """Everything for which there is something to draw."""
     grids = {side.backend: figures.read_picture(side.grid) for side in sides if side.grid}
-    return [*_parity(results), *_plots(results, sides, grids), *_samples(results, sides, grids)]
+    return [*_parity(results), *_plots(results, sides, grids), *_samples(results, sides, grids), *_epochs(lines)]
 
 
 def _parity(results: Results) -> Iterator[Picture]:
@@ -138,7 +138,6 @@ def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.ui
             caption = f"{name}, synthetic: row by row from one latent to another"
             png = figures.picture_png(figures.read_picture(side.interpolation), NOTICE)
             yield Picture("between", f"between-{side.backend}.png", caption, caption, png, side.backend)
-    yield from _epochs(sides)
     yield from _gallery(results, sides)
     reference = next((side.picture("reference") for side in sides if side.picture("reference")), None)
     if reference and may_show_real(results):
@@ -148,9 +147,9 @@ def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.ui
         yield Picture("samples", "real.png", f"Grid of held-out images: {kind}", caption, png, "real")
 
 
-def _epochs(sides: list[Side]) -> Iterator[Picture]:
+def _epochs(lines: list[Timeline]) -> Iterator[Picture]:
     """For where no slider moves: a row per epoch, of the same latents."""
-    for one in timelines(sides):
+    for one in lines:
         shown = listing([f"{epoch:,}" for epoch in one.strip_epochs])
         caption = f"{BACKENDS[one.backend]}, synthetic: the same latents after epochs {shown}, from above"
         png = figures.picture_png(one.strip, NOTICE)

@@ -41,13 +41,14 @@ OWN_PICTURES = (
 
 def write_report(results: Results, sides: list[Side], folder: Path) -> None:
     """Write the page, its Markdown twin and all figures into ``folder``; ``results.json`` is not touched."""
-    pictures = draw_pictures(results, sides)
+    lines = timelines(sides)
+    pictures = draw_pictures(results, sides, lines)
     for picture in pictures:
         (folder / picture.file).write_bytes(picture.png)
     losses = {side.backend: side.losses for side in sides if side.losses is not None}
     live = [*speed_charts(results), *training_charts(results, losses)]
     content = _content(results, pictures) | {
-        "timelines": timelines(sides),
+        "timelines": lines,
         "charts": live,
         "replaced": [one.instead_of for one in live],
         "vega": script() if live else "",

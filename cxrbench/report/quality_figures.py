@@ -15,8 +15,6 @@ from cxrbench.report.figures import INK, LINES, WIDTH, dress
 from cxrbench.report.stages import FeatureMap, Histograms, Spectra
 from cxrbench.report.wording import BACKENDS, COLOURS, metric_label
 
-DISTANCES = ("kid_", "fid_", "intensity_")
-
 PROGRESS_TITLES = {
     "finest_sliced_wasserstein": "Texture: sliced Wasserstein, finest band",
     "intensity_wasserstein": "Exposure: Wasserstein-1 of gray levels",
@@ -64,8 +62,7 @@ def progress(curves: dict[str, NDArray[Any]]) -> Figure | None:
 
 def course(trainings: list[Training], target: float) -> Figure | None:
     """Quality of the images of all trainings by minutes of training, a panel per distance; real images' in gray."""
-    names = [name for name in dict.fromkeys(name for one in trainings for name in one.course.floor) if find(name)]
-    distances = [name for name in names if name.startswith(DISTANCES)]
+    distances = [name for name in dict.fromkeys(name for one in trainings for name in one.course.floor) if find(name)]
     if not distances or all(len(one.course.points) < 2 for one in trainings):
         return None
     figure = Figure(figsize=(2 * WIDTH, 3.3), layout="constrained")

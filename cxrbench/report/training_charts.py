@@ -13,7 +13,6 @@ from cxrbench.report.charts import Chart, Rows, chart, colour, dash, values
 from cxrbench.report.course_words import target_kid
 from cxrbench.report.courses import LEADING, floor
 from cxrbench.report.figures import INK, all_positive, averaged, smoothed
-from cxrbench.report.quality_figures import DISTANCES
 from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, COLOURS, metric_label, number
 
@@ -23,10 +22,11 @@ LOSSES = {"d_loss": "Discriminator loss", "g_loss": "Generator loss"}
 
 def training_charts(results: Results, losses: dict[str, NDArray[Any]]) -> Iterator[Chart]:
     """Both losses, then every distance that was followed through the trainings."""
+    begun = {backend: table for backend, table in losses.items() if len(table)}
     for column, title in LOSSES.items():
-        if losses:
-            yield _loss(losses, column, title)
-    names = dict.fromkeys(name for one in results.courses for name in one.course.floor if name.startswith(DISTANCES))
+        if begun:
+            yield _loss(begun, column, title)
+    names = dict.fromkeys(name for one in results.courses for name in one.course.floor)
     for name in names:
         if find(name) and any(len(one.course.points) > 1 for one in results.courses):
             yield _course(results, name)

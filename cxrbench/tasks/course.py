@@ -32,7 +32,7 @@ def measure_course(folder: RunFolder, dataset: Dataset, seed: int, known: dict[s
     real, points = None, []
     for row in tqdm(kept, desc=f"evaluate {folder.path.name}: its course", unit="grid", dynamic_ncols=True):
         try:
-            images = load_drawn(folder, int(row["epoch"]))
+            images = _images(folder, int(row["epoch"]))
             real = real or _real(dataset, len(images), seed, known)
             figures = _figures(real.beside(images, str(folder.drawn(int(row["epoch"])))))
         except CxrbenchError as error:
@@ -46,7 +46,7 @@ def measure_course(folder: RunFolder, dataset: Dataset, seed: int, known: dict[s
     return Course(n=len(real.reference), floor=floor, points=points)
 
 
-def load_drawn(folder: RunFolder, epoch: int) -> Images:
+def _images(folder: RunFolder, epoch: int) -> Images:
     """The images of one grid.
 
     Raises:

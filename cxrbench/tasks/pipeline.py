@@ -21,7 +21,7 @@ from cxrbench.report.pipeline import Pipeline, write_pipeline
 WHOLE = 112_120  # images
 MOST_DECODED = 160
 SMALL, LARGE = 500, 4000  # images of two preparations whose memory is compared
-STEP_TIME = 0.1  # seconds of a step that consumes batches: faster than any backend's at 256x256
+STEP_TIME = 0.1  # seconds of a step that consumes batches: faster than any backend's at 256x256 on two cores
 SECONDS = 10.0  # of reading
 
 
