@@ -146,11 +146,18 @@ def test_reduction_does_not_alias() -> None:
     assert np.abs(reduced.astype(int) - 127).max() <= 2  # picking pixels would give 0 or 255
 
 
-def test_the_fast_reduction_stays_near_the_exact_one() -> None:
-    cloud = Image.fromarray(np.random.default_rng(3).integers(0, 256, (64, 64), dtype=np.uint8))
-    image = cloud.resize((1024, 1024), Image.Resampling.BICUBIC)
-    exact = np.array(image.resize((64, 64), Image.Resampling.BICUBIC), dtype=int)
-    fast = to_square(np.array(image), 64, equalize=False, fit="pad")
+def test_shrinking_by_a_whole_factor_takes_the_means_of_squares() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (1024, 1024), dtype=np.uint8)
+    means = noise.reshape(64, 16, 64, 16).mean(axis=(1, 3))
+    shrunk = to_square(noise, 64, equalize=False, fit="pad").astype(float)
+    assert np.abs(shrunk - means).max() <= 0.5 + 1e-3  # rounded, and by Pillow's fixed point
+
+
+def test_shrinking_by_another_factor_stays_near_the_full_filter() -> None:
+    cloud = Image.fromarray(np.random.default_rng(3).integers(0, 256, (16, 16), dtype=np.uint8))
+    image = cloud.resize((1000, 1000), Image.Resampling.BICUBIC)
+    exact = np.array(image.resize((256, 256), Image.Resampling.BICUBIC), dtype=int)
+    fast = to_square(np.array(image), 256, equalize=False, fit="pad")
     assert np.abs(fast - exact).max() <= 3
     assert exact.std() > 40
 
