@@ -7,25 +7,23 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from cxrbench.errors import DataError
-
-Gray = NDArray[np.uint8] | NDArray[np.uint16]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm"})
 SIXTEEN_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 
 
-def decode(path: Path) -> Gray:
+def decode(path: Path) -> Image.Image:
     """Read one image file as gray.
 
     Color becomes luma (ITU-R 601), 1-bit becomes 0 and 255, and transparency shows black behind it. Of a file with
     several frames the first is read.
 
     Returns:
-        (height, width) uint8, or uint16 where the file has 16 bits per gray pixel.
+        A gray image of Pillow's mode L, or I;16 where the file has 16 bits per gray pixel.
 
     Raises:
         DataError: the file is missing, truncated, not an image, or of a kind that has no fixed white.
@@ -43,51 +41,55 @@ def decode(path: Path) -> Gray:
         raise DataError(f"{path}: cannot be decoded ({error}); replace the file or remove it") from None
 
 
-def _gray(image: Image.Image, path: Path) -> Gray:
+def _gray(image: Image.Image, path: Path) -> Image.Image:
     if image.mode in SIXTEEN_BIT:
-        return np.array(image, dtype=np.uint16)
+        return Image.fromarray(np.array(image, dtype=np.uint16))
     if image.mode == "I" and image.format == "PPM":  # Pillow scales these to 0..65535, whatever their own white
-        return np.array(image).astype(np.uint16)
+        return Image.fromarray(np.array(image).astype(np.uint16))
     if image.mode in ("I", "F"):
         raise DataError(f"{path}: pixels of Pillow mode {image.mode} have no fixed white; save it with 8 or 16 bits")
-    if image.has_transparency_data:
-        color = image.convert("RGBA")
+    if image.has_transparency_data and (color := image.convert("RGBA")).getchannel("A").getextrema() != (255, 255):
         black = Image.new("RGBA", color.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, color).convert("RGB")
-    return np.array(image.convert("L"))
+    return image if image.mode == "L" else image.convert("L")
 
 
-def to_square(image: Gray, size: int, equalize: bool, fit: Literal["pad", "crop"]) -> NDArray[np.uint8]:
-    """What the networks see of an image: (height, width) uint8 or uint16 to (size, size) uint8.
+def to_square(image: Image.Image, size: int, equalize: bool, fit: Literal["pad", "crop"]) -> NDArray[np.uint8]:
+    """What the networks see of an image of mode L or I;16: (size, size) uint8.
 
-    Equalization comes first, at full resolution, so that the black of padding does not count as exposure.
+    Shrinking comes first: it leaves little to equalize, and the result has the even gray levels that were asked for.
+    Equalization is of the image alone: the black of padding is no exposure.
     """
-    picture = _to_8_bit(image, equalize)
-    longest, shortest = max(picture.size), min(picture.size)
-    box = (0.0, 0.0, float(picture.width), float(picture.height))
-    if fit == "pad" and longest != shortest:
-        square = Image.new("L", (longest, longest))
-        square.paste(picture, ((longest - picture.width) // 2, (longest - picture.height) // 2))
-        picture, box = square, (0.0, 0.0, float(longest), float(longest))
-    elif fit == "crop":
-        left, top = (picture.width - shortest) / 2, (picture.height - shortest) / 2
-        box = (left, top, left + shortest, top + shortest)
-    # A gap of 1 first takes means of whole squares of pixels, as many as fit, ten times as fast as the wide filter that
-    # bicubic shrinking needs; that is left what is not a whole factor.
-    return np.array(picture.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=1.0))
-
-
-def _to_8_bit(image: Gray, equalize: bool) -> Image.Image:
-    """``skimage.exposure.equalize_hist`` by a table of the gray levels, or a plain rescaling of 16 bits to 8."""
-    if image.dtype == np.uint8:  # Pillow counts bytes, and looks them up, several times faster than NumPy
-        picture = Image.fromarray(image)
-        return picture.point(_equalizing(picture.histogram()).tolist()) if equalize else picture
+    levels = _resized(image, size, fit)
     if equalize:
-        return Image.fromarray(_equalizing(np.bincount(image.ravel()))[image])
-    return Image.fromarray(np.rint(image / 257).astype(np.uint8))  # 65535 / 255 = 257
+        levels = _equalized(levels)
+    elif levels.dtype == np.uint16:
+        levels = np.rint(levels / 257).astype(np.uint8)  # 65535 / 255 = 257
+    square = np.zeros((size, size), np.uint8)
+    top, left = ((size - side) // 2 for side in levels.shape)
+    square[top : top + levels.shape[0], left : left + levels.shape[1]] = levels
+    return square
 
 
-def _equalizing(counts: ArrayLike) -> NDArray[np.uint8]:
-    """Each gray level's new one: the share of pixels that are no brighter, in 255ths."""
-    cumulated = np.cumsum(counts)
-    return np.rint(255 * (cumulated / cumulated[-1])).astype(np.uint8)
+def _resized(image: Image.Image, size: int, fit: Literal["pad", "crop"]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """The image with a longer side of ``size`` pixels, or the square in its middle, of 8 or 16 bits as it was."""
+    width, height = image.size
+    longest, shortest = max(image.size), min(image.size)
+    if fit == "crop":
+        left, top = (width - shortest) / 2, (height - shortest) / 2
+        box, shape = (left, top, left + shortest, top + shortest), (size, size)
+    else:
+        box = (0.0, 0.0, float(width), float(height))
+        shape = (max(1, round(size * width / longest)), max(1, round(size * height / longest)))
+    deep = image.mode != "L"
+    picture = Image.fromarray(np.array(image, dtype=np.float32)) if deep else image  # Pillow shrinks no I;16
+    # A gap of 1 first takes means of whole squares of pixels, as many as fit, ten times as fast as the wide filter that
+    # bicubic shrinking needs; to that is left what is not a whole factor.
+    picture = picture.resize(shape, Image.Resampling.BICUBIC, box=box, reducing_gap=1.0)
+    return np.rint(np.array(picture).clip(0, 65535)).astype(np.uint16) if deep else np.array(picture)
+
+
+def _equalized(levels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """``skimage.exposure.equalize_hist``, by a table of the gray levels: several times as fast."""
+    no_brighter = np.bincount(levels.ravel()).cumsum()
+    return np.rint(255 * (no_brighter / levels.size)).astype(np.uint8)[levels]

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from PIL import Image
 
 from cxrbench.config import DataConfig
-from cxrbench.data.decode import SUFFIXES, Gray, decode
+from cxrbench.data.decode import SUFFIXES, decode
 from cxrbench.data.items import FOREIGN, MISSING, Found, Item, Listing, Problem, held_out_count, train_first
 from cxrbench.errors import DataError
 
@@ -44,8 +45,8 @@ def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
     return Listing(train_first(items), tuple(problems), len(items) + len(nowhere), len(items) + len(others))
 
 
-def read(item: Item, config: DataConfig, data_dir: Path | None) -> Gray:
-    """Decode one image: (height, width) uint8 or uint16.
+def read(item: Item, config: DataConfig, data_dir: Path | None) -> Image.Image:
+    """Decode one image: of mode L or I;16.
 
     Raises:
         DataError: the file cannot be decoded.

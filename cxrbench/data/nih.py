@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from cxrbench.config import DataConfig
-from cxrbench.data.decode import SUFFIXES, Gray, decode
+from cxrbench.data.decode import SUFFIXES, decode
 from cxrbench.data.items import FOREIGN, MISSING, UNLISTED, Found, Item, Listing, Problem, Split, train_first
 from cxrbench.errors import ConfigError, DataError
 
@@ -81,8 +83,8 @@ def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
     return Listing(train_first(items), named, listed, len(on_disk) + foreign)
 
 
-def read(item: Item, config: DataConfig, data_dir: Path | None) -> Gray:
-    """Decode one image: (height, width) uint8 or uint16.
+def read(item: Item, config: DataConfig, data_dir: Path | None) -> Image.Image:
+    """Decode one image: of mode L or I;16.
 
     Raises:
         DataError: the file cannot be decoded.

@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from cxrbench.config import DataConfig
-from cxrbench.data.decode import Gray, to_square
+from cxrbench.data.decode import to_square
 from cxrbench.data.items import Item
 from cxrbench.errors import DataError
 
@@ -36,7 +37,7 @@ DONE = 1 << 32
 CHUNK = 16  # images per task: large enough to hide the messages, small enough to lose nothing that matters
 CHUNKS_PER_WORKER = 4  # under this a worker costs more to start than it saves
 
-Read = Callable[[Item, DataConfig, Path | None], Gray]
+Read = Callable[[Item, DataConfig, Path | None], Image.Image]
 Numbered = tuple[int, Item]
 
 

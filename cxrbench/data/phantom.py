@@ -46,10 +46,10 @@ def list_items(config: DataConfig, data_dir: Path | None) -> Listing:
     return Listing(tuple(items), listed=len(items))
 
 
-def read(item: Item, config: DataConfig, data_dir: Path | None) -> NDArray[np.uint8]:
-    """Draw one item: (S, S) uint8, S the image size or 128 if that is larger."""
+def read(item: Item, config: DataConfig, data_dir: Path | None) -> Image.Image:
+    """Draw one item: S x S pixels of mode L, S the image size or 128 if that is larger."""
     index = int(item.file.removeprefix("phantom-"))
-    return draw(anatomy(config.seed, index), max(FINEST, config.image_size))
+    return Image.fromarray(draw(anatomy(config.seed, index), max(FINEST, config.image_size)))
 
 
 @dataclass(frozen=True)

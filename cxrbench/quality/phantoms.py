@@ -6,6 +6,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
+from PIL import Image
 from scipy.stats import wasserstein_distance
 
 from cxrbench.config import DataConfig
@@ -102,7 +103,7 @@ class _Learnt(NamedTuple):
 @cache
 def _learn(seed: int, size: int, equalize: bool, fit: Literal["pad", "crop"]) -> _Learnt:
     patients = [anatomy(seed, index) for index in range(LEARNT + CHECKED)]
-    films = [to_square(draw(one, max(FINEST, size)), size, equalize, fit) for one in patients]
+    films = [to_square(Image.fromarray(draw(one, max(FINEST, size))), size, equalize, fit) for one in patients]
     pixels = area_means(np.stack(films), SIDE) / 255
     truths = np.array([[unit * getattr(one, name) for name, unit in TRUTHS.items()] for one in patients])
     means, middle = truths[:LEARNT].mean(axis=0), pixels[:LEARNT].mean(axis=0)

@@ -29,7 +29,7 @@ def test_every_image_is_found_at_any_depth(images: Path, make_config: MakeConfig
     assert len(listing.items) == listing.listed == 20
     assert {item.file for item in listing.items} >= {"00.png", "deep/er/01.PNG", "03.PNG"}
     assert [(problem.file, problem.kind) for problem in listing.problems] == [("readme.txt", "foreign")]
-    assert folder.read(listing.items[0], config, images).shape == (48, 48)
+    assert folder.read(listing.items[0], config, images).size == (48, 48)
 
 
 def test_the_seed_decides_the_split_and_training_comes_first(images: Path, make_config: MakeConfig) -> None:

@@ -177,6 +177,6 @@ def test_the_listing_is_labelled_and_split(make_config: MakeConfig) -> None:
     assert items[7].findings == anatomy(9, 7).findings and items[7].view == "PA"
     assert len({item.patient for item in items}) == 50
     film = phantom.read(items[7], config, None)
-    assert film.shape == (128, 128)  # drawn fine enough for ribs, reduced later
+    assert film.size == (128, 128)  # drawn fine enough for ribs, reduced later
     np.testing.assert_array_equal(film, draw(anatomy(9, 7), 128))
-    assert phantom.read(items[7], make_config(image_size=256), None).shape == (256, 256)
+    assert phantom.read(items[7], make_config(image_size=256), None).size == (256, 256)

@@ -29,7 +29,7 @@ def test_rows_are_the_images_and_labels_in_order(tmp_path: Path, make_config: Ma
     assert sorted(files(dataset.folder)) == ["images.npy", "labels.csv", "manifest.json", "problems.csv"]
     assert len(dataset.train) == 8 and len(dataset.test) == 2
     for index, (image, label) in enumerate(zip(dataset.images, dataset.labels, strict=True)):
-        np.testing.assert_array_equal(image, to_square(draw(anatomy(4, index), 128), 32, True, "pad"))
+        np.testing.assert_array_equal(image, to_square(Image.fromarray(draw(anatomy(4, index), 128)), 32, True, "pad"))
         assert label.findings == anatomy(4, index).findings
     assert dataset.attribution is None
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cxrbench.configfile import load_config
 from cxrbench.data.anatomy import anatomy
@@ -30,7 +31,7 @@ def anatomist():
 
 
 def films_of(patients, config=PLAIN):
-    return np.stack([to_square(draw(one, 128), 64, config.equalize, config.fit) for one in patients])
+    return np.stack([to_square(Image.fromarray(draw(one, 128)), 64, config.equalize, config.fit) for one in patients])
 
 
 @pytest.mark.parametrize(("truth", "least"), [("lung_share", 0.95), ("cardiothoracic_ratio", 0.85), ("exposure", 0.9)])
