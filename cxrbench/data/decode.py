@@ -1,4 +1,4 @@
-"""From any image file to a square uint8 picture: decode, equalize, fit, resize."""
+"""From any image file to a square uint8 picture: decode, fit, resize, equalize."""
 
 from __future__ import annotations
 
@@ -48,31 +48,29 @@ def _gray(image: Image.Image, path: Path) -> Image.Image:
         return Image.fromarray(np.array(image).astype(np.uint16))
     if image.mode in ("I", "F"):
         raise DataError(f"{path}: pixels of Pillow mode {image.mode} have no fixed white; save it with 8 or 16 bits")
-    if image.has_transparency_data and (color := image.convert("RGBA")).getchannel("A").getextrema() != (255, 255):
-        black = Image.new("RGBA", color.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, color).convert("RGB")
-    return image if image.mode == "L" else image.convert("L")
+    if image.has_transparency_data:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return image.convert("L")
 
 
 def to_square(image: Image.Image, size: int, equalize: bool, fit: Literal["pad", "crop"]) -> NDArray[np.uint8]:
     """What the networks see of an image of mode L or I;16: (size, size) uint8.
 
-    Shrinking comes first: it leaves little to equalize, and the result has the even gray levels that were asked for.
-    Equalization is of the image alone: the black of padding is no exposure.
+    Shrinking comes first, so that little is left to equalize, and in floating point: means of pixels have more gray
+    levels than the pixels had. Equalization is of the image alone: the black of padding is no exposure.
     """
     levels = _resized(image, size, fit)
-    if equalize:
-        levels = _equalized(levels)
-    elif levels.dtype == np.uint16:
-        levels = np.rint(levels / 257).astype(np.uint8)  # 65535 / 255 = 257
+    pixels = _equalized(levels) if equalize else np.rint(levels / 257).astype(np.uint8)  # 65535 / 255 = 257
     square = np.zeros((size, size), np.uint8)
-    top, left = ((size - side) // 2 for side in levels.shape)
-    square[top : top + levels.shape[0], left : left + levels.shape[1]] = levels
+    top, left = ((size - side) // 2 for side in pixels.shape)
+    square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
     return square
 
 
-def _resized(image: Image.Image, size: int, fit: Literal["pad", "crop"]) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """The image with a longer side of ``size`` pixels, or the square in its middle, of 8 or 16 bits as it was."""
+def _resized(image: Image.Image, size: int, fit: Literal["pad", "crop"]) -> NDArray[np.uint16]:
+    """The image with a longer side of ``size`` pixels, or the square in its middle, of 16 bits."""
     width, height = image.size
     longest, shortest = max(image.size), min(image.size)
     if fit == "crop":
@@ -81,15 +79,14 @@ def _resized(image: Image.Image, size: int, fit: Literal["pad", "crop"]) -> NDAr
     else:
         box = (0.0, 0.0, float(width), float(height))
         shape = (max(1, round(size * width / longest)), max(1, round(size * height / longest)))
-    deep = image.mode != "L"
-    picture = Image.fromarray(np.array(image, dtype=np.float32)) if deep else image  # Pillow shrinks no I;16
-    # A gap of 1 first takes means of whole squares of pixels, as many as fit, ten times as fast as the wide filter that
-    # bicubic shrinking needs; to that is left what is not a whole factor.
-    picture = picture.resize(shape, Image.Resampling.BICUBIC, box=box, reducing_gap=1.0)
-    return np.rint(np.array(picture).clip(0, 65535)).astype(np.uint16) if deep else np.array(picture)
+    # A gap of 1 first takes means of whole squares of pixels, as many as fit, several times as fast as the wide filter
+    # that bicubic shrinking needs; to that is left what is not a whole factor.
+    small = image.convert("F").resize(shape, Image.Resampling.BICUBIC, box=box, reducing_gap=1.0)
+    levels = np.array(small) * (257 if image.mode == "L" else 1)
+    return np.rint(levels.clip(0, 65535)).astype(np.uint16)
 
 
-def _equalized(levels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+def _equalized(levels: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """``skimage.exposure.equalize_hist``, by a table of the gray levels: several times as fast."""
     no_brighter = np.bincount(levels.ravel()).cumsum()
     return np.rint(255 * (no_brighter / levels.size)).astype(np.uint8)[levels]

@@ -16,16 +16,16 @@ def target_kid(results: Results) -> float:
 
 def sentences(results: Results) -> list[str]:
     """When each backend reached the quality that was asked for: one sentence, or nothing where nothing was followed."""
-    target, came, stayed = target_kid(results), [], []
+    came, stayed = [], []
     for one in results.courses:
-        point, least = reached(one.course, LEADING, target), best(one.course, LEADING)
+        point, least = reached(one.course, LEADING, target_kid(results)), best(one.course, LEADING)
         if one.main and point:
-            came.append(f"{BACKENDS[one.backend]} after {duration(point.seconds)} of training")
+            came.append(f"after {duration(point.seconds)} of training on {BACKENDS[one.backend]}")
         elif one.main and least:
-            stayed.append(f"{BACKENDS[one.backend]} came to {number(least.figures[LEADING].value)} at best")
-    aim = f"a {metric_label(LEADING)} of {number(target)}"
-    first = f"{aim[0].upper()}{aim[1:]} was reached by {listing(came)}" if came else f"No backend reached {aim}"
-    return [f"{first}{'; ' * bool(stayed)}{listing(stayed)}."] * bool(came or stayed)
+            stayed.append(f"{number(least.figures[LEADING].value)} on {BACKENDS[one.backend]}")
+    fell = f"{metric_label(LEADING)}, came down to the aim of {number(target_kid(results))}"
+    best_of_all = f"; its best was {listing(stayed)}" * bool(stayed)
+    return [f"{fell} {listing(came) or 'on no backend'}{best_of_all}."] * bool(came or stayed)
 
 
 def caveats(results: Results) -> list[str]:

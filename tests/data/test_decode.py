@@ -56,6 +56,22 @@ def test_opaque_rgba_equals_gray(tmp_path: Path) -> None:
     np.testing.assert_array_equal(decode(saved(rgba, tmp_path / "a.png")), GRAY)
 
 
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_a_transparent_level_shows_black(tmp_path: Path, mode: str) -> None:
+    picture = Image.fromarray(GRAY).convert(mode)
+    hidden = picture.getpixel((2, 1))
+    picture.save(tmp_path / "a.png", transparency=hidden)
+    np.testing.assert_array_equal(decode(tmp_path / "a.png"), [[0, 10, 20], [128, 200, 0]])
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "pgm", "gif", "tif", "png"])
+def test_an_image_outlives_its_file(tmp_path: Path, suffix: str) -> None:
+    file = saved(Image.fromarray(np.tile(GRAY, (40, 40))), tmp_path / f"a.{suffix}")
+    image = decode(file)
+    file.write_bytes(b"")
+    np.testing.assert_array_equal(image, np.tile(GRAY, (40, 40)))
+
+
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 def test_transparency_shows_black(tmp_path: Path, mode: str) -> None:
     alpha = Image.fromarray(np.array([[255, 255, 255], [0, 128, 255]], dtype=np.uint8))
@@ -155,6 +171,47 @@ def test_shrinking_by_a_whole_factor_takes_the_means_of_squares() -> None:
     means = noise.reshape(64, 16, 64, 16).mean(axis=(1, 3))
     shrunk = to_square(Image.fromarray(noise), 64, equalize=False, fit="pad").astype(float)
     assert np.abs(shrunk - means).max() <= 0.5 + 1e-3  # rounded, and by Pillow's fixed point
+
+
+def test_what_is_left_after_shrinking_is_equalized_and_finer_than_eight_bits() -> None:
+    dim = np.random.default_rng(4).integers(100, 104, (256, 256), dtype=np.uint8)  # four levels, many means
+    means = dim.reshape(32, 8, 32, 8).mean(axis=(1, 3))
+    ours = to_square(Image.fromarray(dim), 32, equalize=True, fit="pad")
+    np.testing.assert_array_equal(ours, np.rint(255 * equalize_hist(np.rint(64 * means).astype(np.uint16))))
+    assert len(np.unique(ours)) > 30
+
+
+@pytest.mark.parametrize("equalize", [False, True])
+def test_sixteen_bits_shrink_to_the_means_of_their_squares(equalize: bool) -> None:
+    deep = np.random.default_rng(5).integers(0, 65536, (128, 128)).astype(np.uint16)
+    means = np.rint(deep.reshape(32, 4, 32, 4).mean(axis=(1, 3)))
+    expected = 255 * equalize_hist(means.astype(np.uint16)) if equalize else means / 257
+    ours = to_square(Image.fromarray(deep), 32, equalize, "pad").astype(float)
+    assert np.abs(ours - expected).max() <= 0.51
+
+
+def test_enlarging_does_not_wrap_around_at_black_and_white() -> None:
+    edge = np.repeat(np.array([[0, 0, 65535, 65535]], np.uint16), 4, axis=0)
+    enlarged = to_square(Image.fromarray(edge), 16, equalize=False, fit="pad")
+    assert (enlarged[:, :6] <= 10).all() and (enlarged[:, 10:] >= 245).all()  # bicubic goes beyond both
+
+
+@pytest.mark.parametrize(("height", "width", "rows"), [(512, 1024, 32), (999, 777, 64), (3, 1000, 1)])
+def test_padding_puts_a_shrunk_image_in_the_middle(height: int, width: int, rows: int) -> None:
+    square = to_square(Image.fromarray(np.full((height, width), 200, np.uint8)), 64, equalize=False, fit="pad")
+    inside = square == 200
+    assert inside.any(axis=1).sum() == rows and ((square == 0) | inside).all()
+    top, bottom = np.argmax(inside.any(axis=1)), np.argmax(inside.any(axis=1)[::-1])
+    left, right = np.argmax(inside.any(axis=0)), np.argmax(inside.any(axis=0)[::-1])
+    assert abs(int(top) - int(bottom)) <= 1 and abs(int(left) - int(right)) <= 1
+
+
+def test_cropping_shrinks_the_middle_alone() -> None:
+    wide = np.full((256, 301), 255, np.uint8)
+    wide[:, 30:271] = 90
+    square = to_square(Image.fromarray(wide), 64, equalize=False, fit="crop")
+    assert square.shape == (64, 64)
+    assert (square[:, 4:60] == 90).all() and (square[:, [0, -1]] == 255).all()  # 7.5 columns of each border are left
 
 
 def test_shrinking_by_another_factor_stays_near_the_full_filter() -> None:

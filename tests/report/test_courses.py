@@ -70,7 +70,7 @@ def test_sentences_and_table_tell_time_images_and_who_never_came_there(results):
     )
     (sentence,) = course_words.sentences(made)
     assert sentence == (
-        "A KID, Inception-v3 of 0.0600 was reached by JAX after 2 min 0 s of training; PyTorch came to 0.0700 at best."
+        "KID, Inception-v3, came down to the aim of 0.0600 after 2 min 0 s of training on JAX; its best was 0.0700 on PyTorch."
     )
     table = time_to_quality(made)
     assert [(row[0].text, row[0].small, row[1].text, row[2].text) for row in table.rows] == [

@@ -1,9 +1,11 @@
-"""What a page shows of versions: those that decide a result, of all that results.json lists."""
+"""What a page shows of versions: those that decide a result; and that a figure and its interval have one unit."""
 
 import json
 
+from cxrbench.quality.registry import METRICS
 from cxrbench.report import tables
 from cxrbench.report.results import Results
+from cxrbench.report.wording import scale
 from tests.report.fabricate import BACKENDS
 
 TRAINED = {"zlib-wrapper": "1", "tensorflow_cpu": "2.21.0", "numpy": "2.4.6", "keras": "3.15.1"}
@@ -32,3 +34,9 @@ def test_only_deciding_packages_differ_between_timing_and_training(results):
     same = {"zlib-wrapper": "2", "tensorflow-cpu": "2.21.0", "numpy": "2.4.6", "keras": "3.15.1"}
     assert said(same) == "none"
     assert said(same | {"numpy": "2.5.0"}) == "numpy 2.5.0"
+
+
+def test_a_figure_of_quality_and_its_interval_are_in_the_unit_that_heads_its_row():
+    units = {one.unit for one in METRICS}
+    assert len(units) > 5
+    assert [unit for unit in units if scale(unit, 0.5) != (1.0, unit)] == []
