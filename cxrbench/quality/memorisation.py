@@ -55,7 +55,7 @@ def copying(sets: Sets, space: str) -> Measured:
 @metric(
     "duplicates1_{space}",
     label="Duplicates of training images, {space_label}",
-    unit="0 to 1",
+    unit="share",
     against="train",
     good="near real",
     over="space or pixels",

@@ -81,7 +81,7 @@ def interval(record: Record) -> str:
     """``61.0 to 63.4`` in the unit of the value; nothing where there is none, or it has no width, as of one value."""
     if record.ci_low is None or record.ci_high is None or record.ci_low == record.ci_high:
         return ""
-    factor, _ = scale(record.unit, size(record))
+    factor = 1.0 if find(record.metric) else scale(record.unit, size(record))[0]  # quality is told in its own unit
     return f"{number(record.ci_low * factor)} to {number(record.ci_high * factor)}"
 
 

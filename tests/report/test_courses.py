@@ -70,7 +70,8 @@ def test_sentences_and_table_tell_time_images_and_who_never_came_there(results):
     )
     (sentence,) = course_words.sentences(made)
     assert sentence == (
-        "KID, Inception-v3, came down to the aim of 0.0600 after 2 min 0 s of training on JAX; its best was 0.0700 on PyTorch."
+        "KID, Inception-v3, came down to the aim of 0.0600 after 2 min 0 s of training on JAX; "
+        "its best was 0.0700 on PyTorch."
     )
     table = time_to_quality(made)
     assert [(row[0].text, row[0].small, row[1].text, row[2].text) for row in table.rows] == [
@@ -120,7 +121,7 @@ def test_the_aim_is_a_setting_of_the_report(runs, tmp_path, target):
     folder = report_task(small_config(evaluate_target_kid=target), BACKENDS, runs, tmp_path / "reports")
     results = Results.model_validate_json((folder / "results.json").read_text())
     (sentence,) = course_words.sentences(with_courses(results, training("jax", 0.3, 0.05)))
-    assert sentence.startswith("No backend reached" if target == "0.0001" else "A KID")
+    assert ("on no backend" in sentence) == (target == "0.0001")
 
 
 def test_one_training_without_the_network_spoils_no_figure(results, tmp_path):

@@ -2,10 +2,11 @@
 
 import json
 
-from cxrbench.quality.registry import METRICS
+import pytest
+
+from cxrbench.quality.registry import find
 from cxrbench.report import tables
 from cxrbench.report.results import Results
-from cxrbench.report.wording import scale
 from tests.report.fabricate import BACKENDS
 
 TRAINED = {"zlib-wrapper": "1", "tensorflow_cpu": "2.21.0", "numpy": "2.4.6", "keras": "3.15.1"}
@@ -36,7 +37,9 @@ def test_only_deciding_packages_differ_between_timing_and_training(results):
     assert said(same | {"numpy": "2.5.0"}) == "numpy 2.5.0"
 
 
-def test_a_figure_of_quality_and_its_interval_are_in_the_unit_that_heads_its_row():
-    units = {one.unit for one in METRICS}
-    assert len(units) > 5
-    assert [unit for unit in units if scale(unit, 0.5) != (1.0, unit)] == []
+@pytest.mark.parametrize("name", ["duplicates1_pixels64", "precision5_inception", "kid_inception"])
+def test_a_figure_of_quality_and_its_interval_are_in_one_unit(results, name):
+    some = next(one for one in results.records if one.metric == "kid_inception")
+    record = some.model_copy(update={"metric": name, "unit": find(name).metric.unit, "value": 0.25})
+    cell = tables.figure([record.model_copy(update={"ci_low": 0.125, "ci_high": 0.5})])
+    assert (cell.text, cell.small) == ("0.250", "0.125 to 0.500")
