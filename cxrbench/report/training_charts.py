@@ -43,7 +43,8 @@ def _loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Chart:
             for step, value in zip(table["step"][every], smooth, strict=True)
         ]
     x = alt.X("step:Q", title=f"step ({averaged(span, logarithmic)})")
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(type="log" if logarithmic else "linear", nice=False, zero=False))
+    scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(nice=False, zero=False)
+    y = alt.Y("value:Q", title=title, scale=scale)
     line = values(rows).mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour(curves), strokeDash=dash(curves))
     alt_text = f"{title} by training step, all backends overlaid"
     layers = [line, _pointed(rows, x, y, curves, [alt.Tooltip("step:Q"), alt.Tooltip("value:Q", format=".4f")])]
