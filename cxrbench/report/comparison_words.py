@@ -15,12 +15,11 @@ from cxrbench.report.results import Record, Results, Timing
 from cxrbench.report.wording import (
     BACKENDS,
     backend_and_variant,
-    interval,
     listing,
     metric_label,
     number,
-    quantity,
     setting,
+    with_interval,
 )
 
 SIDES = ("OLD", "NEW")
@@ -85,11 +84,8 @@ def _report(results: Results) -> str:
 
 def _row(pair: Pair) -> tuple[str, ...]:
     who, p = backend_and_variant(pair.old), "" if pair.p is None else f"{pair.p:.2g}"
-    return (f"  {who}", setting(pair.old), _value(pair.old), _value(pair.new), f"{pair.change:+.1%}", p, pair.found)
-
-
-def _value(record: Record) -> str:
-    return quantity(record.value, record.unit) + (f" ({interval(record)})" if interval(record) else "")
+    old, new = with_interval(pair.old), with_interval(pair.new)
+    return (f"  {who}", setting(pair.old), old, new, f"{pair.change:+.1%}", p, pair.found)
 
 
 def _name(record: Record) -> str:

@@ -10,10 +10,10 @@ from cxrbench.measure.machine import HARDWARE
 from cxrbench.quality.registry import find
 from cxrbench.report import course_words, parity_words
 from cxrbench.report.peers import against_native, against_stock
-from cxrbench.report.results import OURS, REAL, UNITS, Results
+from cxrbench.report.results import OURS, REAL, Results
 from cxrbench.report.standings import Standing, ranking, ratio, standings
 from cxrbench.report.timing_caveats import timing_caveats
-from cxrbench.report.wording import BACKENDS, interval, listing, machine, number, quantity, setting_parts
+from cxrbench.report.wording import BACKENDS, listing, machine, number, quantity, setting_parts, with_interval
 
 NOT_FOR_DIAGNOSIS = (
     "Images shown under a backend's name are synthetic, made by a neural network. They show no patient, and nothing "
@@ -95,11 +95,7 @@ def _order(results: Results, standing: Standing) -> str:
 def _detail(timed: list[Standing]) -> str:
     shown = []
     for standing in timed:
-        times = [
-            f"{BACKENDS[record.backend]} {quantity(record.value, record.unit)}"
-            + (f" ({interval(record)})" if interval(record) else "")
-            for record in standing.ours
-        ]
+        times = [f"{BACKENDS[record.backend]} {with_interval(record)}" for record in standing.ours]
         shown.append(f"{standing.apart}{', ' * bool(standing.apart)}{listing(times)}")
     if not shown:
         return "Run the benchmark to fill this page."
@@ -177,8 +173,3 @@ def _caveats(results: Results) -> list[str]:
 
 def _differ(values: Iterable[Any]) -> bool:
     return len(set(values)) > 1
-
-
-def is_quality(metric: str) -> bool:
-    """Whether a metric's name is one of image quality: every name that is not one of speed or memory."""
-    return metric not in UNITS

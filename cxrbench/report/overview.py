@@ -11,11 +11,11 @@ from cxrbench.folders import write_atomically
 from cxrbench.measure.machine import canonical
 from cxrbench.parity.result import Witness
 from cxrbench.report import parity_words, precision
-from cxrbench.report.headline import headline, is_quality, machines
+from cxrbench.report.headline import headline, machines
 from cxrbench.report.history import history
 from cxrbench.report.page import environment
 from cxrbench.report.records import write_records
-from cxrbench.report.results import Origin, ReportError, Results, read
+from cxrbench.report.results import Origin, ReportError, Results, is_quality, read
 from cxrbench.report.standings import standings
 from cxrbench.report.wording import BACKENDS, COLOURS, quantity
 

@@ -57,6 +57,11 @@ Name = Annotated[str, Field(min_length=1)]
 Text = str | None
 
 
+def is_quality(metric: str) -> bool:
+    """Whether a metric's name is one of image quality: every name that is not one of speed or memory."""
+    return metric not in UNITS
+
+
 class ReportError(CxrbenchError):
     """Results that cannot be read or put side by side."""
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from cxrbench.measure.machine import PACKAGES, canonical
 from cxrbench.quality.registry import METRICS, find
-from cxrbench.report.headline import is_quality
-from cxrbench.report.results import REAL, Record, Results, Run, Timing
+from cxrbench.report.results import REAL, Record, Results, Run, Timing, is_quality
 from cxrbench.report.wording import (
     BACKENDS,
     backend_and_variant,
@@ -20,7 +19,7 @@ from cxrbench.report.wording import (
     metric_label,
     number,
     quantity,
-    size,
+    shown,
 )
 
 NOTHING = "–"
@@ -170,8 +169,7 @@ def figure(records: Iterable[Record]) -> Cell:
     record = next(iter(records), None)
     if record is None:
         return Cell(NOTHING)
-    text = number(record.value) if is_quality(record.metric) else quantity(record.value, record.unit, size(record))
-    return Cell(text, interval(record), record.backend)
+    return Cell(shown(record), interval(record), record.backend)
 
 
 def _head(records: list[Record], maker: tuple[str, str]) -> Cell:

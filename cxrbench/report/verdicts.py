@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 from cxrbench.config import fingerprint
 from cxrbench.parity.result import Check
-from cxrbench.report.headline import is_quality
 from cxrbench.report.results import HELD_OUT, OURS, Record, Results
-from cxrbench.report.wording import BACKENDS, difference, interval, metric_label, number, quantity, setting, size
+from cxrbench.report.wording import BACKENDS, difference, metric_label, number, setting, with_interval
 
 Kind = Literal["same", "within its interval", "within its bound", "different", "missing"]
 Value = Record | Check | str  # a figure, a bound of parity, or a fingerprint
@@ -198,8 +197,7 @@ def _text(value: Value | None) -> str:
     if isinstance(value, Check):
         measured = "not finite" if value.measured is None else difference(value.measured)
         return measured + ("" if value.passed else " (FAILS)")
-    shown = number(value.value) if is_quality(value.metric) else quantity(value.value, value.unit, size(value))
-    return shown + (f" ({interval(value)})" if interval(value) else "")
+    return with_interval(value)
 
 
 def _said(one: Verdict) -> str:

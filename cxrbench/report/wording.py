@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cxrbench.quality.registry import find
-from cxrbench.report.results import OURS, Process, Record
+from cxrbench.report.results import OURS, Process, Record, is_quality
 
 BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "real": "Real images"}
 # Okabe and Ito's palette, told apart by colour-blind readers and on white; the same everywhere in a report.
@@ -77,11 +77,21 @@ def scale(unit: str, value: float) -> tuple[float, str]:
     return 1.0, unit
 
 
+def shown(record: Record) -> str:
+    """A figure of quality in the unit of its metric, every other one in the unit in which it reads best."""
+    return number(record.value) if is_quality(record.metric) else quantity(record.value, record.unit, size(record))
+
+
+def with_interval(record: Record) -> str:
+    """``62.2 ms (61.0 to 63.4)``; the value alone where it has no interval."""
+    return shown(record) + (f" ({interval(record)})" if interval(record) else "")
+
+
 def interval(record: Record) -> str:
     """``61.0 to 63.4`` in the unit of the value; nothing where there is none, or it has no width, as of one value."""
     if record.ci_low is None or record.ci_high is None or record.ci_low == record.ci_high:
         return ""
-    factor = 1.0 if find(record.metric) else scale(record.unit, size(record))[0]  # quality is told in its own unit
+    factor = 1.0 if is_quality(record.metric) else scale(record.unit, size(record))[0]
     return f"{number(record.ci_low * factor)} to {number(record.ci_high * factor)}"
 
 

@@ -24,9 +24,8 @@ from cxrbench.errors import ConfigError, RunError
 from cxrbench.folders import RUNS, parity_folder, write_atomically, write_json
 from cxrbench.measure import machine
 from cxrbench.report import verdicts
-from cxrbench.report.headline import is_quality
 from cxrbench.report.instructions import FROM_FILES, as_toml, flat
-from cxrbench.report.results import REAL, Manifest, Results, Run, Timing, read
+from cxrbench.report.results import REAL, Manifest, Results, Run, Timing, is_quality, read
 from cxrbench.report.verdicts import Verdict
 from cxrbench.report.wording import BACKENDS, listing
 from cxrbench.tasks.bench import bench_task

@@ -7,6 +7,7 @@ import pytest
 from cxrbench.quality.registry import find
 from cxrbench.report import tables
 from cxrbench.report.results import Results
+from cxrbench.report.wording import with_interval
 from tests.report.fabricate import BACKENDS
 
 TRAINED = {"zlib-wrapper": "1", "tensorflow_cpu": "2.21.0", "numpy": "2.4.6", "keras": "3.15.1"}
@@ -41,5 +42,7 @@ def test_only_deciding_packages_differ_between_timing_and_training(results):
 def test_a_figure_of_quality_and_its_interval_are_in_one_unit(results, name):
     some = next(one for one in results.records if one.metric == "kid_inception")
     record = some.model_copy(update={"metric": name, "unit": find(name).metric.unit, "value": 0.25})
-    cell = tables.figure([record.model_copy(update={"ci_low": 0.125, "ci_high": 0.5})])
+    record = record.model_copy(update={"ci_low": 0.125, "ci_high": 0.5})
+    cell = tables.figure([record])
     assert (cell.text, cell.small) == ("0.250", "0.125 to 0.500")
+    assert with_interval(record) == "0.250 (0.125 to 0.500)"
