@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from cxrbench.measure.blocks import block
+from cxrbench.measure.blocks import Subject, block
 from cxrbench.measure.memory import peak_host_memory, resident
 from cxrbench.measure.nvidia import driver_memory
 
@@ -16,9 +16,7 @@ def test_memory(benchmark, bench):
     """Training as in the speed benchmark, looked at between blocks of steps."""
     variant, seconds = bench.variant, bench.config.bench.memory_seconds
     block(variant, 2)
-    started = time.perf_counter()
-    block(variant, 3)
-    one_step = (time.perf_counter() - started) / 3
+    one_step = min(_seconds(variant) for _ in range(3))  # one stall must not leave too few readings to tell a growth
     steps = max(1, round(seconds / one_step / READINGS))
     readings, driver = [], []
 
@@ -35,3 +33,10 @@ def test_memory(benchmark, bench):
         "peak_device_memory": bench.engine.memory(),
         "driver_memory": max((one for one in driver if one is not None), default=None),
     }
+
+
+def _seconds(variant: Subject) -> float:
+    """Of one step."""
+    started = time.perf_counter()
+    block(variant, 1)
+    return time.perf_counter() - started
