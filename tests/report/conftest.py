@@ -3,9 +3,11 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cxrbench.config import Config
+from cxrbench.report import figures
 from cxrbench.report.results import Results, read
 from cxrbench.tasks.report import report_task
 from tests.quality.real import light_features  # noqa: F401
@@ -37,3 +39,13 @@ def report(config, made, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def results(report) -> Results:
     return read(report / "results.json", Results)
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """Figures are made and saved, but all look alike: for tests of words, of whose time drawing took more than half.
+
+    ``report`` is drawn whole, whichever test asks for it first.
+    """
+    blank = figures.picture_png(np.zeros((8, 8), np.uint8))
+    monkeypatch.setattr(figures, "figure_png", lambda _, notice="": blank)

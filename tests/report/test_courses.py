@@ -16,6 +16,8 @@ from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, COURSE_IMAGES, packed, small_config
 from tests.report.test_seeds import add_seed
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 HALF = 0.01  # of an interval
 
 

@@ -14,6 +14,8 @@ from cxrbench.report.results import ReportError, Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change, small_config
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def test_missing_stages_and_backends_do_not_stop_it(config, runs, tmp_path, capsys):
     shutil.rmtree(runs / "smoke" / "tensorflow")

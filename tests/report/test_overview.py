@@ -11,6 +11,8 @@ from cxrbench.report.results import ReportError, Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change, parity_json
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def test_a_name_cannot_leave_the_reports_folder(config, runs, tmp_path):
     with pytest.raises(ReportError, match="report name '../elsewhere'"):

@@ -15,6 +15,8 @@ from cxrbench.report.results import Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change, losses, parity_json, small_config, witness, write_losses
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 COMMANDS = "nox -s parity -- --config smoke, then nox -s report -- --config smoke"
 COUNT = len(BOUNDS)
 PARITY = ("smoke", "parity", "parity.json")

@@ -9,6 +9,8 @@ from cxrbench.report.results import Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 METRIC = "intensity_wasserstein_256"
 
 
