@@ -26,12 +26,6 @@ def has_gpu() -> bool:
 
 
 MOST_WORKERS = 4  # processes of tests, each with an engine of a gigabyte or two
-# Many tests compile the same small step: kept, a second run of JAX's training tests takes a fifth of the time.
-TESTS_ENVIRON = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-    "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".nox" / "compiled-by-jax"),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
-}
 ACCELERATOR = "cuda" if has_gpu() else "cpu"
 ALL_ENVIRONMENTS = [f"env-{name}" for name in (*BACKENDS, "report")]
 
@@ -212,8 +206,13 @@ def tests(session: nox.Session) -> None:
     # By file, since what a file's tests share is made once. A GPU is not shared: JAX takes most of its memory.
     workers = min(os.cpu_count() or 1, MOST_WORKERS) if ACCELERATOR == "cpu" else 1
     spread = [f"--numprocesses={workers}", "--dist=loadfile"] if workers > 1 else []
+    # Many tests compile the same small step, and JAX keeps nothing from one to the next if not told to.
+    compiled = {
+        "JAX_COMPILATION_CACHE_DIR": str(Path(session.cache_dir) / "compiled-by-jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+    }
     for name in ("report", *BACKENDS):
-        engine = {"KERAS_BACKEND": name, **TESTS_ENVIRON} if name in BACKENDS else {}
+        engine = {"KERAS_BACKEND": name, "TF_CPP_MIN_LOG_LEVEL": "2", **compiled} if name in BACKENDS else {}
         marked = "engine" if engine else "not engine"
         session.log(f"tests: {name}")
         command = [python(session, name), "-m", "pytest", "-q", "-m", marked, *spread, *session.posargs]

@@ -19,8 +19,6 @@ from cxrbench.variants import OURS
 NO_DEVICE_MEMORY = "the engine runs on the CPU, where there is no device memory; see peak_host_memory"
 NOT_MIXED = "the hand-written peers are not written for mixed bfloat16"
 STATE = ("load", "others_percent", "clock_mhz", "temperature_celsius", "heat_throttles", "gpus")
-FEWEST_READINGS = 8  # of memory, to tell a growth from one pool that fills
-FEW_READINGS = "the process took too few steps to tell; raise bench.memory_seconds"
 RATES = {"convolution": "convolution_rate", "gemm": "gemm_rate", "copy": "copy_rate"}
 
 
@@ -116,10 +114,7 @@ def _memory(group: Group, gaps: list[Gap]) -> Iterator[dict[str, Any]]:
         yield group.record("peak_host_memory", extra["peak_host_memory"])
         late = slice(len(extra["steps"]) // 2, None)  # until then pools fill
         steps, resident = extra["steps"][late], extra["resident"][late]
-        if len(steps) >= FEWEST_READINGS:
-            yield group.record("memory_growth", growth(steps, resident), n=len(steps))
-        else:
-            gaps.append(Gap("memory_growth", FEW_READINGS))
+        yield group.record("memory_growth", growth(steps, resident), n=len(steps))
         for metric in ("peak_device_memory", "driver_memory"):
             if extra[metric] is not None:
                 yield group.record(metric, extra[metric])

@@ -89,7 +89,7 @@ def test_memory_and_the_limit(records):
     for metric, least in (("convolution_rate", 1e6), ("gemm_rate", 1e9), ("copy_rate", 1e8)):  # of very small images
         assert records[metric].value > least, metric
     assert records["input_throughput"].value > 100
-    assert records["memory_growth"].n >= 3
+    assert records["memory_growth"].n >= 8
 
 
 def test_what_cannot_be_measured_here_is_said(results):
