@@ -47,6 +47,22 @@ def bootstrapped(values: Reals, statistic: Callable[..., Reals], seed: int) -> M
     return Measured(float(statistic(values, axis=-1)), float(drawn.low), float(drawn.high))
 
 
+def share(alike: Reals, seed: int) -> Measured:
+    """The share of images of which something is true, with its percentile bootstrap interval.
+
+    Where it is true of all or of none, resampling shows nothing else either: the interval is then that of the binomial
+    distribution (Clopper and Pearson 1934).
+
+    Args:
+        alike: (N,) float64, each 0 or 1.
+    """
+    found = bootstrapped(alike, np.mean, seed)
+    if found.value not in (0.0, 1.0):
+        return found
+    exact = stats.binomtest(round(alike.sum()), len(alike)).proportion_ci(LEVEL)
+    return Measured(found.value, float(exact.low), float(exact.high))
+
+
 def jackknifed(
     statistic: Callable[[Kept], float], count: int, seed: int, least: float = -np.inf, most: float = np.inf
 ) -> Measured:

@@ -54,7 +54,8 @@ def kernel_distance_of_features(sets: Sets, space: str) -> Measured:
 )
 def kernel_distance_by_chance(sets: Sets, space: str) -> Measured:
     """How likely images of one and the same source would be this far apart, by 1,000 divisions of both sets together:
-    below 0.05 the generated images can be told from real ones; 0.001 is the least that it can be.
+    below 0.05 the images can be told from the held-out ones. So can real images of other patients where enough are
+    compared, and then it tells nothing of generated ones. 0.001 is the least that it can be.
     """
     return Measured(sets.once(kernel_distance, space).p)
 

@@ -16,6 +16,7 @@ from cxrbench.quality.sets import RealSets
 
 Figures = dict[str, Measured]
 NONE = "other real images"
+CERTAIN = 0.05  # a p-value below it tells two sets apart
 
 
 class Ladder(NamedTuple):
@@ -99,7 +100,7 @@ def climb(unseen: Images, real: RealSets) -> Iterator[Rung]:
 def sees(name: str, damaged: Measured, whole: Measured) -> bool:
     """Whether a figure tells damaged images from whole ones: it is worse, and the intervals lie apart.
 
-    A p-value does where it falls below 0.05 and was above.
+    A p-value does where it falls below ``CERTAIN`` and was above.
     """
     figure = find(name)
     if (
@@ -109,9 +110,14 @@ def sees(name: str, damaged: Measured, whole: Measured) -> bool:
         or damaged.ci_high is None
         or whole.ci_high is None
     ):
-        return damaged.value < 0.05 <= whole.value
+        return damaged.value < CERTAIN <= whole.value
     above, below = damaged.ci_low > whole.ci_high, damaged.ci_high < whole.ci_low
     return {"lower": above, "higher": below, "near real": above or below}[figure.metric.good]
+
+
+def cannot_see(whole: Measured) -> bool:
+    """Whether a figure is a p-value that tells whole images from the held-out ones already."""
+    return whole.ci_low is None and whole.value < CERTAIN
 
 
 def _levels(values: np.ndarray) -> Images:

@@ -12,7 +12,7 @@ import numpy as np
 
 from cxrbench.quality.distances import distances, radii
 from cxrbench.quality.images import QualityError, Reals
-from cxrbench.quality.intervals import Measured, bootstrapped
+from cxrbench.quality.intervals import Measured, bootstrapped, share
 from cxrbench.quality.registry import metric
 from cxrbench.quality.sets import Sets
 
@@ -38,7 +38,7 @@ class Manifold(NamedTuple):
 )
 def precision(sets: Sets, space: str) -> Measured:
     """Share of the generated images that lie among the held-out ones: how many look real."""
-    return bootstrapped(sets.once(manifold_of_features, space).precision, np.mean, sets.seed)
+    return share(sets.once(manifold_of_features, space).precision, sets.seed)
 
 
 @metric(
@@ -53,7 +53,7 @@ def recall(sets: Sets, space: str) -> Measured:
     """Share of the held-out images that lie among the generated ones: how much of the variety is there. Near 0 after
     mode collapse, which KID and FID hardly see.
     """
-    return bootstrapped(sets.once(manifold_of_features, space).recall, np.mean, sets.seed)
+    return share(sets.once(manifold_of_features, space).recall, sets.seed)
 
 
 @metric(
@@ -83,7 +83,7 @@ def coverage(sets: Sets, space: str) -> Measured:
     """Share of the held-out images that have a generated one in their neighbourhood: recall that a few outliers among
     the generated images do not raise.
     """
-    return bootstrapped(sets.once(manifold_of_features, space).coverage, np.mean, sets.seed)
+    return share(sets.once(manifold_of_features, space).coverage, sets.seed)
 
 
 def manifold_of_features(sets: Sets, space: str) -> Manifold:

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from cxrbench.quality.distances import distances, nearest, nearest_places
 from cxrbench.quality.images import QualityError, Reals
-from cxrbench.quality.intervals import Kept, Measured, bootstrapped, jackknifed
+from cxrbench.quality.intervals import Kept, Measured, jackknifed, share
 from cxrbench.quality.registry import metric
 from cxrbench.quality.sets import Sets
 
@@ -37,8 +37,9 @@ class Approach(NamedTuple):
 )
 def copying(sets: Sets, space: str) -> Measured:
     """How much nearer the generated images lie to training images than held-out ones do, as a z-score: below -5 the
-    generator copies, within 3 of 0 its images are as far away as unseen real ones, above they are farther. For real
-    images one half of the held-out ones is judged by the other.
+    generator copies, within 3 of 0 its images are as far away as unseen real ones, above they are farther. It grows
+    with the root of N, and a generator that copies now and then may stay above -5: the share of duplicates sees that.
+    For real images one half of the held-out ones is judged by the other.
     """
     images, held_out, train = (sets.features(space, which) for which in ("images", "reference", "train"))
     if sets.of_real_images:
@@ -65,7 +66,7 @@ def duplicates(sets: Sets, space: str) -> Measured:
     another one.
     """
     train = sets.features(space, "train")
-    return bootstrapped(duplicated(train, sets.features(space, "images")), np.mean, sets.seed)
+    return share(duplicated(train, sets.features(space, "images")), sets.seed)
 
 
 def approaches(train: Reals, generated: Reals, held_out: Reals, seed: int) -> tuple[Approach, Approach]:

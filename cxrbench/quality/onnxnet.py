@@ -30,7 +30,8 @@ class Network:
         Images of another size are resized bilinearly (without antialiasing, as TensorFlow 1 did and FID is defined).
 
         Raises:
-            QualityError: the network fails on them, or makes anything else than one vector per image.
+            QualityError: the network fails on them, or makes anything else than one vector of finite numbers per
+                image, or the same vector of all.
         """
         name, found = self.session.get_inputs()[0].name, []
         for start in tqdm(range(0, len(images), BATCH), desc=f"features, {title}", delay=5, leave=False):
@@ -38,14 +39,19 @@ class Network:
             batch = resized(batch, self.side or batch.shape[-1])
             batch = np.ascontiguousarray(np.broadcast_to(batch, (len(batch), self.channels, *batch.shape[2:])))
             try:
-                found.append(self.session.run(None, {name: batch})[0])
+                made = self.session.run(None, {name: batch})[0]
             except Exception as error:  # the runtime's own errors have no common class
                 raise QualityError(
                     f"{title}: the network fails on {batch.shape} float32: {_first_line(error)}"
                 ) from None
+            if not isinstance(made, np.ndarray) or made.ndim != 2 or len(made) != len(batch):
+                what = made.shape if isinstance(made, np.ndarray) else type(made).__name__
+                raise QualityError(f"{title}: the network makes {what} of {len(batch)} images, not (N, D)")
+            found.append(made)
+        if len({made.shape[1] for made in found}) > 1:
+            raise QualityError(f"{title}: the network makes vectors of different lengths, not (N, D)")
         features = np.concatenate(found).astype(np.float32)
-        if features.ndim != 2 or len(features) != len(images):
-            raise QualityError(f"{title}: the network makes {features.shape} of {len(images)} images, not (N, D)")
+        _refuse_what_tells_nothing(features, images, title)
         return features
 
 
@@ -104,6 +110,17 @@ def resized(images: Reals, side: int) -> Reals:
         low, high = images.take(lower, axis=axis), images.take(upper, axis=axis)
         images = low + (high - low) * weight
     return images
+
+
+def _refuse_what_tells_nothing(features: Reals, images: Images, title: str) -> None:
+    wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if wrong.size:
+        raise QualityError(
+            f"{title}: the network makes numbers that are not finite of {wrong.size} of {len(images)} images, the "
+            f"first of them number {wrong[0]}; mend the network, or look at these images"
+        )
+    if len(images) > 1 and not np.ptp(features, axis=0).any() and np.ptp(images, axis=0).any():
+        raise QualityError(f"{title}: the network makes the same features of all {len(images)} images; mend it")
 
 
 def _first_line(error: Exception) -> str:

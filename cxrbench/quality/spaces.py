@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def _remembered(network: Network, name: str, images: Images, kept: Path) -> Real
     content.update(repr(images.shape).encode())
     content.update(images.tobytes())
     file = kept / f"{name}-{content.hexdigest()[:32]}.npy"
-    if file.exists():
+    with suppress(OSError, ValueError, EOFError):  # not there, or damaged: made anew
         return np.load(file, allow_pickle=False)
     features = network.features(images, name)
     kept.mkdir(parents=True, exist_ok=True)

@@ -59,6 +59,7 @@ def refuse_what_has_no_structure(images: Images) -> None:
     constant = np.flatnonzero(images.min(axis=(1, 2)) == images.max(axis=(1, 2)))
     if constant.size:
         raise QualityError(
-            f"{constant.size} of {len(images)} images have one gray level everywhere, which have no structure to "
-            "compare; look at them: training has collapsed or the files are blank"
+            f"{constant.size} of {len(images)} images have one gray level everywhere (the first is number "
+            f"{constant[0]}), which have no structure to compare; look at them: training has collapsed or the files "
+            "are blank"
         )

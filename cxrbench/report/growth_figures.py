@@ -12,9 +12,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from cxrbench.report.figures import LINES, WIDTH, dress
 from cxrbench.report.results import OURS, Record, Results
 from cxrbench.report.wording import COLOURS, backend_and_variant, metric_label, scale
-from cxrbench.variants import FIT
+from cxrbench.variants import FIT, FIT_XLA
 
-MARKERS = {OURS: "o", FIT: "s"}
+MARKERS = {OURS: "o", FIT: "s", FIT_XLA: "X"}
 NATIVE_MARKERS = ("^", "v", "D", "P")
 
 

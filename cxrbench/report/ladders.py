@@ -7,7 +7,7 @@ from typing import Any
 
 from cxrbench.folders import write_atomically
 from cxrbench.quality.intervals import Measured
-from cxrbench.quality.ladders import LADDERS, NONE, sees
+from cxrbench.quality.ladders import LADDERS, NONE, cannot_see, sees
 from cxrbench.quality.registry import find
 from cxrbench.report.courses import Figure
 from cxrbench.report.page import environment
@@ -58,7 +58,7 @@ def _content(table: LadderTable) -> dict[str, Any]:
     seeing = [_seeing(rung, whole) for rung in damaged]
     rows = [
         [labels[name][0], number(whole.figures[name].value)]
-        + [_cell(rung, name, name in seen) for rung, seen in zip(damaged, seeing, strict=True)]
+        + [_cell(rung, whole, name, name in seen) for rung, seen in zip(damaged, seeing, strict=True)]
         for name in sorted(whole.figures, key=lambda name: labels[name][1])
     ]
     return {
@@ -70,8 +70,8 @@ def _content(table: LadderTable) -> dict[str, Any]:
     }
 
 
-def _cell(rung: Rung, name: str, seen: bool) -> str:
-    if name not in rung.figures:
+def _cell(rung: Rung, whole: Rung, name: str, seen: bool) -> str:
+    if name not in rung.figures or cannot_see(_measured(whole.figures[name])):
         return "–"
     text = number(rung.figures[name].value)
     return f"**{text}**" if seen else text

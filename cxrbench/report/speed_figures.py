@@ -17,10 +17,10 @@ from cxrbench.report.wording import (
     scale,
     setting,
 )
-from cxrbench.variants import FIT
+from cxrbench.variants import FIT, FIT_XLA
 
 OTHERS_ALPHA = 0.4  # of what is not ours
-HATCH = {OURS: "", FIT: "////"}
+HATCH = {OURS: "", FIT: "////", FIT_XLA: "\\\\\\\\"}
 NATIVE_HATCH = "...."
 Like = tuple[str, str, str, int, int]  # backend, variant, precision, image size, batch size
 FEW_BARS = 4  # of so many and fewer each is drawn thicker

@@ -1,9 +1,10 @@
-"""What keeps the times of a benchmark from being trusted, in sentences, each with the command to run next."""
+"""What keeps the times of a benchmark from being trusted, in sentences, and the one command that mends all of it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from cxrbench.measure.statistics import UNSTABLE_SPREAD, spread
 from cxrbench.report.comparison import fewest
@@ -21,6 +22,13 @@ DEFAULTS = {"warmup_seconds": 20.0, "memory_seconds": 20.0, "block_seconds": 1.0
 Timed = tuple[Standing, Record, list[Process]]  # a step time and the processes that it is of
 
 
+class Caveat(NamedTuple):
+    """A sentence, and the setting to change where measuring again as it was would find the same."""
+
+    said: str
+    change: str = ""
+
+
 def timing_caveats(results: Results) -> list[str]:
     """Nothing for a report of an earlier version, which has no processes."""
     timed = [
@@ -30,54 +38,58 @@ def timing_caveats(results: Results) -> list[str]:
         if record.metric == "step_time"
     ]
     measured = [one for one in timed if one[2]]
-    return [
-        *_few(results, measured),
+    found = [
+        *_few(measured),
         *_cold(results, measured),
         *_unstable(results, measured),
         *_disturbed(results),
         *_leaks(results),
         *_starved(results),
     ]
+    said, again = [one.said for one in found], _again(results, [one.change for one in found if one.change])
+    if len(said) > 1:
+        return [*said, f"To mend all of this at once, run: {again}."]
+    return [f"{one} Run: {again}." for one in said]
 
 
-def _few(results: Results, timed: list[Timed]) -> Iterator[str]:
+def _few(timed: list[Timed]) -> Iterator[Caveat]:
     counts = sorted(len(processes) for _, _, processes in timed)
     if counts and counts[0] < ENOUGH_PROCESSES:
         some = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
         processes = f"{some} process{'es' * (counts[-1] > 1)} each"
         least = fewest()
         never = f", and a test of two such reports cannot tell any difference with fewer than {least}"
-        yield (
+        yield Caveat(
             f"Timed in {processes}: too few to show how far one process may lie from the next"
-            f"{never * (counts[0] < least)}. {_again(results, f'bench.repeats={ENOUGH_PROCESSES}')}"
+            f"{never * (counts[0] < least)}.",
+            f"bench.repeats={ENOUGH_PROCESSES}",
         )
 
 
-def _cold(results: Results, timed: list[Timed]) -> Iterator[str]:
+def _cold(results: Results, timed: list[Timed]) -> Iterator[Caveat]:
     found = _named(timed, lambda processes: [one for one in processes if not one.warm])
     if found:
-        raised = f"bench.warmup_seconds={2 * _set(results, 'warmup_seconds'):g}"
-        yield (
-            f"Not warm when the clock started, so the step time may still have changed: {found} processes. "
-            f"{_again(results, raised)}"
+        yield Caveat(
+            f"Not warm when the clock started, so the step time may still have changed: {found} processes.",
+            f"bench.warmup_seconds={2 * _set(results, 'warmup_seconds'):g}",
         )
 
 
-def _unstable(results: Results, timed: list[Timed]) -> Iterator[str]:
+def _unstable(results: Results, timed: list[Timed]) -> Iterator[Caveat]:
     unsteady = [one for one in timed if spread([process.step_times for process in one[2]]) > UNSTABLE_SPREAD]
     if unsteady:
         shown = [
             f"{_who(standing, record)} by {quantity(spread([one.step_times for one in processes]), 'share')}"
             for standing, record, processes in unsteady
         ]
-        raised = f"bench.block_seconds={2 * _set(results, 'block_seconds'):g}"
-        yield (
+        yield Caveat(
             f"Unstable, processes differ: {_shortened(shown)}. Small differences cannot be trusted: close other "
-            f"programs. {_again(results, raised)}"
+            "programs.",
+            f"bench.block_seconds={2 * _set(results, 'block_seconds'):g}",
         )
 
 
-def _disturbed(results: Results) -> Iterator[str]:
+def _disturbed(results: Results) -> Iterator[Caveat]:
     """Each concern once: two that differ in their numbers alone are one."""
     kinds: dict[str, list[str]] = {}
     for process in sorted(results.processes, key=lambda one: one.place):
@@ -88,10 +100,10 @@ def _disturbed(results: Results) -> Iterator[str]:
             f"in {len(found)} of {len(results.processes)}{', for example,' * (len(set(found)) > 1)} {found[0]}"
             for found in kinds.values()
         ]
-        yield f"Processes were disturbed: {'; '.join(said)}. {_again(results)}"
+        yield Caveat(f"Processes were disturbed: {'; '.join(said)}.")
 
 
-def _leaks(results: Results) -> Iterator[str]:
+def _leaks(results: Results) -> Iterator[Caveat]:
     grown = [
         f"{_who(standing, record)} by {quantity(record.value, 'bytes')} ({interval(record)}) per 1,000 steps"
         for standing in standings(results)
@@ -99,14 +111,14 @@ def _leaks(results: Results) -> Iterator[str]:
         if record.metric == "memory_growth" and (record.ci_low or 0.0) > 0 and record.value > LEAST_LEAK
     ]
     if grown:
-        longer = f"bench.memory_seconds={4 * _set(results, 'memory_seconds'):g}"
-        yield (
+        yield Caveat(
             f"Host memory grew during training: {_shortened(grown)}. That is a leak, or something that still fills; "
-            f"a longer look tells. {_again(results, longer)}"
+            "a longer look tells.",
+            f"bench.memory_seconds={4 * _set(results, 'memory_seconds'):g}",
         )
 
 
-def _starved(results: Results) -> Iterator[str]:
+def _starved(results: Results) -> Iterator[Caveat]:
     slow = []
     for standing in standings(results):
         for ours in standing.ours:
@@ -116,10 +128,10 @@ def _starved(results: Results) -> Iterator[str]:
                 times = number(delivered.value / used.value)
                 slow.append(f"{_who(standing, ours)} {quantity(delivered.value, delivered.unit)}, {times} times that")
     if slow:
-        yield (
+        yield Caveat(
             f"The input pipeline delivers less than {ENOUGH_INPUT:g} times what the training step consumes: "
             f"{_shortened(slow)}. Training may wait for images, and these step times, of images in memory, do not show "
-            f"it: give it more CPU cores or a faster disk. {_again(results)}"
+            "it: give it more CPU cores or a faster disk."
         )
 
 
@@ -144,8 +156,7 @@ def _set(results: Results, key: str) -> float:
     return float(results.manifest.config.get("bench", {}).get(key, DEFAULTS[key]))
 
 
-def _again(results: Results, *changes: str) -> str:
+def _again(results: Results, changes: list[str]) -> str:
     """The commands that measure anew, with changed settings, and write the report."""
     manifest = results.manifest
-    again = bench_command(manifest.config, *changes)
-    return f"Run: {again}, then {report_command(manifest.config, manifest.name)}."
+    return f"{bench_command(manifest.config, *changes)}, then {report_command(manifest.config, manifest.name)}"

@@ -7,7 +7,7 @@ DCGAN. One file each, to be read side by side:
 | name       | what it is                                                                       |
 |------------|----------------------------------------------------------------------------------|
 | `StockGAN` | the model, with the ``train_step`` of that backend's guide                       |
-| `describe` | what ``fit`` makes of that step: Keras decides it (``jit_compile="auto"``)       |
+| `describe` | what ``fit`` makes of that step: Keras decides it by ``jit_compile="auto"``       |
 | `batches`  | resident images in the form that ``fit`` takes with the least work for each step |
 
 Device, precision and rounding are the engine's own settings: configure them before, as ``cxrbench.backends``
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Literal
 
 import keras
 from numpy.typing import NDArray
@@ -44,10 +45,13 @@ class ResidentBatches(keras.utils.PyDataset):
         return (self.images[index % len(self.images)],)
 
 
-def build(config: Config) -> keras.Model:
+def build(config: Config, jit_compile: bool | Literal["auto"] = "auto") -> keras.Model:
     """The model of the active backend, compiled, with the initial weights of ``gan``.
 
     Keras's global random state is set from the experiment's seed; so are those of Python, NumPy and the engine.
+
+    Args:
+        jit_compile: of ``keras.Model.compile``.
 
     Raises:
         RunError: the configured instance noise is more than Keras's layer takes.
@@ -57,7 +61,7 @@ def build(config: Config) -> keras.Model:
     d_optimizer, g_optimizer = (
         keras.optimizers.Adam(**config.optimizer.adam(network)) for network in ("discriminator", "generator")
     )
-    model.compile(d_optimizer, g_optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
+    model.compile(d_optimizer, g_optimizer, keras.losses.BinaryCrossentropy(from_logits=True), jit_compile)
     return model
 
 
@@ -78,7 +82,7 @@ def fit(model: keras.Model, images: NDArray, steps: int) -> dict[str, float]:
 
 def describe(model: keras.Model) -> str:
     """How it is run, such as "keras.Model.fit, eager by jit_compile=auto"."""
-    return f"keras.Model.fit, {_active().describe(model)}"
+    return f"keras.Model.fit, {_active().describe(model)} by jit_compile={model.asked_to_compile}"
 
 
 def _active() -> ModuleType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +28,9 @@ class StockGAN(GAN):
         d_optimizer: keras.optimizers.Optimizer,
         g_optimizer: keras.optimizers.Optimizer,
         loss_fn: keras.losses.Loss,
+        jit_compile: bool | Literal["auto"],
     ) -> None:
-        super().compile(d_optimizer, g_optimizer, loss_fn)
+        super().compile(d_optimizer, g_optimizer, loss_fn, jit_compile)
         # ``fit`` carries the variables of one optimizer from step to step: this one holds both.
         by_network = keras.optimizers.OptimizerMap(g_optimizer, {"discriminator/.*": d_optimizer})
         self.optimizer = keras.optimizers.MultiOptimizer(by_network)
@@ -99,7 +100,7 @@ class StockGAN(GAN):
 
 
 def describe(model: StockGAN) -> str:
-    return f"{'one XLA program per step' if model.jit_compile else 'eager'} by jit_compile=auto"
+    return "one XLA program per step" if model.jit_compile else "eager"
 
 
 def batches(images: NDArray) -> ResidentBatches:

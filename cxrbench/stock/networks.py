@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
@@ -85,9 +85,11 @@ class GAN(keras.Model):
         d_optimizer: keras.optimizers.Optimizer,
         g_optimizer: keras.optimizers.Optimizer,
         loss_fn: keras.losses.Loss,
+        jit_compile: bool | Literal["auto"],
     ) -> None:
         """As the guides do, with Keras's defaults, but no unused optimizer: its slots would take memory."""
-        super().compile(optimizer=None)
+        super().compile(optimizer=None, jit_compile=jit_compile)
+        self.asked_to_compile = jit_compile  # Keras keeps only what it made of it
         self.d_optimizer, self.g_optimizer, self.loss_fn = d_optimizer, g_optimizer, loss_fn
         self.d_optimizer.build(self.discriminator.trainable_variables)
         self.g_optimizer.build(self.generator.trainable_variables)

@@ -45,7 +45,7 @@ class StockGAN(GAN):
 
 
 def describe(model: StockGAN) -> str:
-    return f"tf.function, {'XLA' if model.jit_compile else 'no XLA'} by jit_compile=auto"
+    return f"tf.function, {'XLA' if model.jit_compile else 'no XLA'}"
 
 
 def batches(images: NDArray) -> tf.data.Dataset:

@@ -48,7 +48,7 @@ class StockGAN(GAN):
 
 
 def describe(model: StockGAN) -> str:
-    return f"{'torch.compile' if model.jit_compile else 'eager'} by jit_compile=auto"
+    return "torch.compile" if model.jit_compile else "eager"
 
 
 def batches(images: NDArray) -> ResidentBatches:

@@ -4,6 +4,7 @@
 |--------------------|-----------------------------------------------------------------------------------|
 | `ours`             | the shared step of ``cxrbench/gan``, compiled by ``cxrbench/backends``            |
 | `keras-fit`        | stock Keras: plain layers, a ``train_step`` as in the Keras guides, and ``fit``   |
+| `keras-fit-xla`    | the same with ``jit_compile=True``, on TensorFlow, where Keras does not choose it |
 | `native-<mode>`    | the peer that is hand-written in the engine, in one of its modes, without Keras   |
 | `without-<change>` | ours with one thing undone that makes it fast; only where it is asked for         |
 """
@@ -22,7 +23,8 @@ from cxrbench.errors import ConfigError
 from cxrbench.native import MODES
 from cxrbench.variants.changes import CHANGES
 
-OURS, FIT, NATIVE, WITHOUT = "ours", "keras-fit", "native", "without"
+OURS, FIT, FIT_XLA, NATIVE, WITHOUT = "ours", "keras-fit", "keras-fit-xla", "native", "without"
+STOCK = {"jax": (FIT,), "torch": (FIT,), "tensorflow": (FIT, FIT_XLA)}
 RESIDENT_BATCHES = 4  # on the host, as the input pipeline delivers them; its own speed is measured apart
 
 
@@ -54,10 +56,10 @@ def variants_of(backend: str, asked: Sequence[str] = ()) -> list[str]:
     """
     native = {name: [f"{NATIVE}-{mode}" for mode in modes] for name, modes in MODES.items()}
     changes = {f"{WITHOUT}-{name}": change.backends for name, change in CHANGES.items()}
-    known = {OURS, FIT, NATIVE, WITHOUT, *changes, *(mode for modes in native.values() for mode in modes)}
+    known = {OURS, FIT, FIT_XLA, NATIVE, WITHOUT, *changes, *(mode for modes in native.values() for mode in modes)}
     if unknown := [name for name in asked if name not in known]:
         raise ConfigError(f"bench.variants: {unknown[0]!r} is not one of {', '.join(sorted(known))}")
-    usual = [OURS, FIT, *native[backend]]
+    usual = [OURS, *STOCK[backend], *native[backend]]
     own = [*usual, *(name for name, backends in changes.items() if backend in backends)]
     return [name for name in own if name in asked or name.partition("-")[0] in asked] if asked else usual
 
@@ -69,10 +71,10 @@ def build_variant(name: str, config: Config, engine: ModuleType) -> Variant:
         from cxrbench.variants.ours import Ours
 
         return Ours(config, engine, images)
-    if name == FIT:
+    if name in (FIT, FIT_XLA):
         from cxrbench.variants.fit import Fit
 
-        return Fit(config, images)
+        return Fit(config, images, True if name == FIT_XLA else "auto")
     if name.startswith(WITHOUT):
         from cxrbench.variants.ours import Ours
         from cxrbench.variants.without import without

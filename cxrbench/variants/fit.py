@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ from cxrbench.config import Config
 class Fit:
     """A block is one call of ``fit``, as an epoch is in training."""
 
-    def __init__(self, config: Config, images: NDArray[np.uint8]):
+    def __init__(self, config: Config, images: NDArray[np.uint8], jit_compile: bool | Literal["auto"]):
         self.images = images
-        self.model = stock.build(config)
+        self.model = stock.build(config, jit_compile)
         self._losses: dict[str, float] = {}
 
     def run(self, steps: int) -> None:

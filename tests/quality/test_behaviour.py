@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cxrbench.quality.images import QualityError, draw
-from cxrbench.quality.intervals import bootstrapped, jackknifed
+from cxrbench.quality.intervals import bootstrapped, jackknifed, share
 from cxrbench.quality.neighbours import MOST_TRAINING_IMAGES, nearest_image
 from cxrbench.quality.registry import METRICS, bands, find
 from cxrbench.quality.sets import RealSets
@@ -197,7 +197,7 @@ def test_what_is_not_a_set_of_gray_images_is_refused_in_one_line(images, message
 def test_constant_images_have_no_ssim(real):
     images = real.reference.copy()
     images[3:5] = 17
-    with pytest.raises(QualityError, match="2 of 64 images have one gray level"):
+    with pytest.raises(QualityError, match=r"2 of 64 images have one gray level everywhere \(the first is number 3\)"):
         pairwise_ssim(real.beside(images))
 
 
@@ -228,6 +228,16 @@ def test_an_interval_covers_the_truth_nineteen_times_of_twenty(interval):
         assert one.value == values.mean()
         held += one.ci_low <= 5 <= one.ci_high
     assert 180 <= held <= 198
+
+
+def test_a_share_of_none_or_all_of_the_images_is_not_certain():
+    """Of 256 images that were looked at in vain up to 1.4 % may be such: 1 - 0.025 ** (1 / 256)."""
+    none, all_of_them = share(np.zeros(256), 0), share(np.ones(256), 0)
+    assert (none.value, none.ci_low) == (0, 0) and none.ci_high == pytest.approx(1 - 0.025 ** (1 / 256))
+    assert (all_of_them.value, all_of_them.ci_high) == (1, 1)
+    assert all_of_them.ci_low == pytest.approx(0.025 ** (1 / 256))
+    some = np.repeat([0.0, 1.0], 50)
+    assert share(some, 0) == bootstrapped(some, np.mean, 0)
 
 
 def test_a_jackknife_stays_within_the_range_of_its_statistic():

@@ -71,10 +71,15 @@ def test_the_finest_band_sees_a_checkerboard(climbed):
     assert strong > 2 * whole
 
 
-def test_copies_are_caught_and_unseen_images_are_not(climbed):
-    whole, few, all_of_them = values(climbed, "copying_pixels64", *along("copies"))
+@pytest.mark.parametrize("space", ["pixels64", "inception", "efficientnet_lite0"])
+def test_copies_are_caught_and_unseen_images_are_not(space, climbed):
+    if f"copying_{space}" not in climbed[NONE, 0.0]:
+        pytest.skip("the networks look at the real images instead, or their weights are missing")
+    whole, few, all_of_them = values(climbed, f"copying_{space}", *along("copies"))
     assert abs(whole) < 3 and few < whole and all_of_them < -5
-    assert values(climbed, "duplicates1_pixels64", ("copies", 1)) == [1.0]
+    none, some, many = values(climbed, f"duplicates1_{space}", *along("copies"))
+    assert none < 0.05 < some < 0.35 < many
+    assert many == 1.0 or space != "pixels64"
 
 
 def test_exposure_is_seen_by_the_gray_levels(climbed):
@@ -90,8 +95,7 @@ def test_features_see_blur_and_noise_step_by_step_and_recall_sees_collapse(space
         pytest.skip("the networks look at the real images instead")
     kernel = "kid_inception" if space == "inception" else f"kd_{space}"
     for ladder in ("blur", "noise"):
-        strong = along(ladder)[-2:]
-        found = values(climbed, kernel, (NONE, 0.0), *strong)
+        found = values(climbed, kernel, *along(ladder))
         assert found == sorted(found)
     whole, _, worst = values(climbed, f"recall5_{space}", *along("collapse"))
     assert worst < 0.1 < whole / 3

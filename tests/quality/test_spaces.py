@@ -22,11 +22,11 @@ def needs(published: Published):
     return pytest.mark.skipif(not there, reason=f"the weights are missing: {published.remedy}")
 
 
-def own_network(tmp_path, channels=1, name="My Net-2.onnx", side=8):
-    """Two features: the mean of all pixels, and of twice the pixels plus one."""
+def own_network(tmp_path, channels=1, name="My Net-2.onnx", side=8, factors=(1, 2)):
+    """Two features: the mean of all pixels times the first factor, and times the second plus one."""
     graph = Graph(channels, side)
     weight = np.zeros((2, channels, 1, 1))
-    weight[:, 0, 0, 0] = 1, 2
+    weight[:, 0, 0, 0] = factors
     output = graph.pooled(graph.convolution("images", weight, np.array([0.0, 1.0])))
     file = tmp_path / name
     file.write_bytes(graph.model(output))
@@ -102,6 +102,15 @@ def test_features_are_kept_by_the_content_of_images_and_network(tmp_path, monkey
     assert len(computed) == 3 and len(list(kept.iterdir())) == 3
 
 
+def test_features_that_were_kept_and_are_damaged_are_made_anew(tmp_path):
+    kept, images = tmp_path / "kept", chests(20, 8)
+    first = spaces(own_network(tmp_path), kept)["my_net_2"].extract(images)
+    (file,) = kept.iterdir()
+    for left in (file.read_bytes()[:90], b""):
+        file.write_bytes(left)
+        assert np.array_equal(spaces(own_network(tmp_path), kept)["my_net_2"].extract(images), first)
+
+
 def test_a_resize_is_that_of_tensorflow_1():
     """Output i looks at i * length / side, its upper neighbour clamped."""
     line = np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4) * np.ones((1, 1, 4, 1), np.float32)
@@ -140,8 +149,23 @@ def test_a_wrong_file_is_named(kind, said, tmp_path):
 
 def test_a_network_that_makes_no_vectors_is_refused_at_its_first_images(tmp_path):
     found = spaces(wrong_file(tmp_path, "pictures"), tmp_path)
-    with pytest.raises(QualityError, match=r"wrong: the network makes \(20, 1, 8, 8\) of 20 images, not \(N, D\)"):
+    with pytest.raises(QualityError, match=r"wrong: the network makes \(16, 1, 8, 8\) of 16 images, not \(N, D\)"):
         found["wrong"].extract(chests(20, 8))
+
+
+@pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ((1, np.inf), "numbers that are not finite of 20 of 20 images, the first of them number 0; mend the network"),
+        ((0, 0), "the same features of all 20 images; mend it"),
+    ],
+)
+def test_a_network_whose_features_tell_nothing_is_refused(factors, said, tmp_path):
+    kept = tmp_path / "kept"
+    found = spaces(own_network(tmp_path, factors=factors), kept)
+    with pytest.raises(QualityError, match=f"my_net_2: the network makes {said}"):
+        found["my_net_2"].extract(chests(20, 8))
+    assert not kept.exists()
 
 
 def test_a_name_of_another_space_is_refused(tmp_path):

@@ -129,6 +129,14 @@ def test_an_input_pipeline_that_hardly_keeps_up_is_said(times, slow):
         assert f"images/s, {times:.2f} times that" in said[0] and "PyTorch" not in said[0]
 
 
+def test_one_command_mends_all_of_several_faults():
+    said = caveats(lambda one: {"warm": False, "concerns": ["swapped"]}, keep=lambda one: one["repeat"] < 2)
+    assert [one.split(" ")[0] for one in said] == ["Timed", "Not", "Processes", "To"]
+    changes = "--set bench.repeats=5 --set bench.warmup_seconds=2"
+    assert said[-1] == f"To mend all of this at once, run: {BENCH} {changes}, then {REPORT}"
+    assert sum(one.count("nox -s") for one in said[:-1]) == 0
+
+
 def test_settings_that_were_changed_stay_in_the_command():
     content = benchmarked(small_config(train_epochs="7"))
     content["processes"] = [one for one in content["processes"] if one["repeat"] < 2]

@@ -130,6 +130,17 @@ def test_it_takes_as_many_steps_as_it_is_told_and_traces_them_but_once(updates, 
     assert ("no XLA" in said) == (backend == "tensorflow" and not model.jit_compile)
 
 
+def test_on_tensorflow_it_can_be_told_to_compile_by_xla(trained):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("keras-fit-xla is of TensorFlow, where Keras does not choose XLA by itself")
+    model = stock.build(trained.pair.config, jit_compile=True)
+    for own, other in zip(model.weights, Pair().stock.weights, strict=True):
+        own.assign(other)
+    losses = stock.fit(model, trained.pair.batches[:1], 1)
+    np.testing.assert_allclose(losses["d_loss"], trained.ours[0, 0], rtol=1e-4)
+    assert stock.describe(model) == "keras.Model.fit, tf.function, XLA by jit_compile=True"
+
+
 def separable(gate: float, real: int) -> Pair:
     """The generator makes black images, and the discriminator calls real what is bright. ``real``: 0 or 255."""
     pair = Pair(f"objective.gate_accuracy={gate}")

@@ -28,7 +28,7 @@ def timed(plan, repeat, setting=0):
 def test_every_variant_of_every_backend_is_timed_once_per_repeat_and_setting():
     plan = rotation(config(TWO_SIZES), list(BACKENDS))
     wanted = Counter((backend, name) for backend in BACKENDS for name in variants_of(backend))
-    assert {"ours", "keras-fit"} < set(variants_of("jax")) and len(wanted) == 11
+    assert {"ours", "keras-fit"} < set(variants_of("jax")) and len(wanted) == 12
     for repeat in range(3):
         for setting in range(2):
             assert Counter(timed(plan, repeat, setting)) == wanted
@@ -73,7 +73,7 @@ def test_memory_is_measured_in_processes_of_its_own_and_rates_come_first():
     plan = rotation(config(), list(BACKENDS))
     kinds = [one.kind for one in plan]
     assert kinds[:3] == [LIMIT] * 3
-    assert Counter(kinds)[MEMORY] == 11 and LIMIT not in kinds[3:] and SPEED not in kinds[-11:]
+    assert Counter(kinds)[MEMORY] == 12 and LIMIT not in kinds[3:] and SPEED not in kinds[-12:]
 
 
 def test_a_sweep_changes_what_it_names_and_nothing_else():
@@ -102,6 +102,8 @@ def test_the_peers_are_left_out_where_layers_are_bfloat16():
 def test_native_stands_for_all_modes_and_another_backends_mode_is_passed_over():
     assert variants_of("tensorflow", ["ours", "native"]) == ["ours", "native-graph", "native-xla"]
     assert variants_of("jax", ["native-eager", "native-jit"]) == ["native-jit"]
+    assert variants_of("tensorflow", ["keras-fit", "keras-fit-xla"]) == ["keras-fit", "keras-fit-xla"]
+    assert variants_of("jax", ["keras-fit", "keras-fit-xla"]) == ["keras-fit"]
     assert variants_of("jax", ["ours", "without"]) == [
         "ours", "without-graph", "without-convolutions", "without-masks", "without-allocator",
     ]  # fmt: skip
