@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from cxrbench.configfile import load_config
@@ -34,7 +35,8 @@ def instructions(config: dict[str, Any], backends: list[str], report: str) -> li
 
 def bench_command(config: dict[str, Any], *changes: str) -> str:
     """What measures speed and memory again, with changed settings such as ``bench.repeats=5``."""
-    return f"nox -s bench -- {_experiment(config)}" + "".join(f" --set {change}" for change in changes)
+    changed = [change.partition("=")[0] for change in changes]
+    return f"nox -s bench -- {_experiment(config, changed)}" + "".join(f" --set {change}" for change in changes)
 
 
 def parity_command(config: dict[str, Any]) -> str:
@@ -79,9 +81,10 @@ def _shipped(name: str) -> dict[str, Any] | None:
         return None
 
 
-def _experiment(config: dict[str, Any]) -> str:
+def _experiment(config: dict[str, Any], without: Sequence[str] = ()) -> str:
+    """The configuration and what was changed in it, but for the keys ``without``."""
     name = _name(config)
-    changes = _changes(config, _shipped(name) or config)
+    changes = [one for one in _changes(config, _shipped(name) or config) if one.partition("=")[0] not in without]
     return f"--config {name}" + "".join(f" --set {shlex.quote(change)}" for change in changes)
 
 

@@ -142,3 +142,10 @@ def test_settings_that_were_changed_stay_in_the_command():
     content["processes"] = [one for one in content["processes"] if one["repeat"] < 2]
     (said,) = timing_caveats(Results.model_validate(content))
     assert f"{BENCH} --set train.epochs=7 --set bench.repeats=5, then nox -s report -- --config smoke" in said
+
+
+def test_a_setting_that_is_to_be_changed_again_stands_once_in_the_command():
+    content = benchmarked(small_config(bench_repeats="3"))
+    content["processes"] = [one for one in content["processes"] if one["repeat"] < 3]
+    (said,) = timing_caveats(Results.model_validate(content))
+    assert f"{BENCH} --set bench.repeats=5, then nox -s report -- --config smoke --set bench.repeats=3" in said
