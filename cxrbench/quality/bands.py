@@ -28,8 +28,7 @@ DIRECTIONS = 128
 )
 def sliced_wasserstein(sets: Sets, band: int) -> Measured:
     """How far 7x7 patches of one band of spatial frequency are from those of the held-out images, in thousandths of
-    their standard deviation. The finest band sees the checkerboard of transposed convolutions, of which KID and FID see
-    the less the larger the images are.
+    their standard deviation. The finest band sees the checkerboard of transposed convolutions.
     """
     mine, theirs = (patches[band] for patches in sets.once(_patches))
     return sliced_distance(mine, theirs, len(sets.images), sets.seed)

@@ -35,8 +35,7 @@ def instructions(config: dict[str, Any], backends: list[str], report: str) -> li
 
 def bench_command(config: dict[str, Any], *changes: str) -> str:
     """What measures speed and memory again, with changed settings such as ``bench.repeats=5``."""
-    changed = [change.partition("=")[0] for change in changes]
-    return f"nox -s bench -- {_experiment(config, changed)}" + "".join(f" --set {change}" for change in changes)
+    return f"nox -s bench -- {_experiment(config, changes)}"
 
 
 def parity_command(config: dict[str, Any]) -> str:
@@ -44,9 +43,9 @@ def parity_command(config: dict[str, Any]) -> str:
     return f"nox -s parity -- {_experiment(config)}"
 
 
-def report_command(config: dict[str, Any], report: str) -> str:
+def report_command(config: dict[str, Any], report: str, *changes: str) -> str:
     """What writes the report of this name from what all stages left."""
-    return f"nox -s report -- {_experiment(config)}{_named(config, report)}"
+    return f"nox -s report -- {_experiment(config, changes)}{_named(config, report)}"
 
 
 def as_toml(config: dict[str, Any]) -> list[str]:
@@ -81,11 +80,11 @@ def _shipped(name: str) -> dict[str, Any] | None:
         return None
 
 
-def _experiment(config: dict[str, Any], without: Sequence[str] = ()) -> str:
-    """The configuration and what was changed in it, but for the keys ``without``."""
+def _experiment(config: dict[str, Any], further: Sequence[str] = ()) -> str:
+    """The configuration and what was changed in it, and what is to be changed further, each key once."""
     name = _name(config)
-    changes = [one for one in _changes(config, _shipped(name) or config) if one.partition("=")[0] not in without]
-    return f"--config {name}" + "".join(f" --set {shlex.quote(change)}" for change in changes)
+    changed = dict(one.split("=", 1) for one in [*_changes(config, _shipped(name) or config), *further])
+    return f"--config {name}" + "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in changed.items())
 
 
 def _named(config: dict[str, Any], report: str) -> str:

@@ -21,13 +21,13 @@ AIMS = (
 )
 CHANGES = (
     "Ours was timed beside itself with one of the things undone that make it fast, all else as it is. What is undone "
-    "is the same function, so the gain is of speed alone; gains do not multiply, since one change may make room for "
+    "is the same function, so the images are the same; gains do not multiply, since one change may make room for "
     "another. Where the interval holds 1, no gain can be told."
 )
 QUALITY = (
     "Kernel and Fréchet distances are called KID and FID on the features of Inception-v3 alone. These features were "
     "learnt on photographs; they agree with radiologists better than features of medical images do (Woodland et al. "
-    "2023), and see little of a faint checkerboard in large images, which sliced Wasserstein sees. Below N = 2,048 no "
+    "2023). Below N = 2,048 no "
     "figure compares with a published one. Intervals cover the choice of images, not that of a training's seed: "
     "differences between backends that are smaller than those between seeds are none. No figure says whether an image "
     "is medically right."

@@ -48,7 +48,7 @@ def timing_caveats(results: Results) -> list[str]:
     ]
     said, again = [one.said for one in found], _again(results, [one.change for one in found if one.change])
     if len(said) > 1:
-        return [*said, f"To mend all of this at once, run: {again}."]
+        return [*said, f"Then measure again, once for all of this: {again}."]
     return [f"{one} Run: {again}." for one in said]
 
 
@@ -159,4 +159,5 @@ def _set(results: Results, key: str) -> float:
 def _again(results: Results, changes: list[str]) -> str:
     """The commands that measure anew, with changed settings, and write the report."""
     manifest = results.manifest
-    return f"{bench_command(manifest.config, *changes)}, then {report_command(manifest.config, manifest.name)}"
+    report = report_command(manifest.config, manifest.name, *changes)
+    return f"{bench_command(manifest.config, *changes)}, then {report}"

@@ -77,7 +77,7 @@ def test_processes_stand_in_the_order_in_which_they_ran(results):
         "step_times": [0.010, 0.011, 0.012, 0.016],
     }
     rows = bench_tables.processes(Results.model_validate(content)).rows
-    assert len(rows) == 2 * 11 * 5
+    assert len(rows) == 2 * 12 * 5
     places = [int(row[0].text) for row in rows]
     assert places == sorted(places) and places[0] == 7  # after the limits of three backends in two settings
     (odd,) = [row for row in rows if row[4].small == "not warm"]

@@ -27,11 +27,11 @@ def test_each_setting_has_a_panel_with_a_dot_per_process(results):
         "cpu, float32, 32x32 images, batch 16", "cpu, float32, 64x64 images, batch 4"
     ]  # fmt: skip
     for axes, at in zip(panels, settings(CONFIG), strict=True):
-        assert len(axes.patches) == 11
+        assert len(axes.patches) == 12
         drawn = axes.patches[0].get_width()
         assert drawn == pytest.approx(1e3 * step_time(at, CONFIG, "jax", "ours"))
         dots = [line for line in axes.lines if line.get_marker() == "o"]
-        assert len(dots) == 11 and sorted(dots[0].get_xdata()) == pytest.approx(sorted(drawn * np.array(DRIFT)))
+        assert len(dots) == 12 and sorted(dots[0].get_xdata()) == pytest.approx(sorted(drawn * np.array(DRIFT)))
         assert all(line.get_xdata().max() < axes.get_xlim()[1] for line in dots)
 
 
@@ -53,7 +53,7 @@ def test_the_order_of_running_shows_a_drift(results):
     drawn = {}
     for container in order(results).axes[0].containers:
         drawn |= dict(zip(container.lines[0].get_xdata(), container.lines[0].get_ydata(), strict=True))
-    assert len(drawn) == 2 * 11 * 5
+    assert len(drawn) == 2 * 12 * 5
     ours = [one for one in results.processes if (one.backend, one.variant) == ("jax", "ours")]
     for one in ours:  # each setting against its own median
         assert drawn[one.place + 1] == pytest.approx(100 * (DRIFT[one.repeat] - 1), abs=1e-6)
