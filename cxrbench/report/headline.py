@@ -9,6 +9,7 @@ from typing import Any
 from cxrbench.measure.machine import HARDWARE
 from cxrbench.quality.registry import find
 from cxrbench.report import course_words, parity_words
+from cxrbench.report.change_tables import greatest
 from cxrbench.report.peers import against_native, against_stock
 from cxrbench.report.results import OURS, REAL, Results
 from cxrbench.report.standings import Standing, ranking, ratio, standings
@@ -26,10 +27,9 @@ LEADING = ("reference", "lower")  # the metrics of which one leads: distances to
 class Headline:
     """What a reader takes home: the answer, how sure it is, on what, and how the images compare with real ones.
 
-    ``answer`` is of the main setting: ours against what is written by hand, or the order of the backends where nothing
-    hand-written was timed; ``further`` is the rest on that setting, the same of the other ones, and the time to a
-    quality. ``proof`` says that
-    all backends did the same work; it is empty where that is not shown.
+    ``answer`` is of the main setting: ours against what is written by hand, or what made it fast, or the order of the
+    backends, the first of these that was timed; ``further`` is the rest on that setting, the same of the other ones,
+    and the time to a quality. ``proof`` says that all backends did the same work; it is empty where that is not shown.
     """
 
     answer: str
@@ -44,7 +44,10 @@ class Headline:
 def headline(results: Results) -> Headline:
     """The sentences of one report."""
     timed = [standing for standing in standings(results) if standing.ours]
-    said = [[*against_native(standing), _order(results, standing), *against_stock(standing)] for standing in timed]
+    said = [
+        [*against_native(standing), *greatest(standing), _order(results, standing), *against_stock(standing)]
+        for standing in timed
+    ]
     refuted = parity_words.refutation(results)  # then no two times compare
     return Headline(
         answer=refuted or (said[0][0] if said else parity_words.alone(results)),
