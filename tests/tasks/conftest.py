@@ -1,5 +1,6 @@
 """Reports to reproduce, with engines that are played; and one finished training."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -58,20 +59,33 @@ def place(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory) -> dict[str, Path]:
+    """Runs and their reports, each made once: of benchmarks alone, and of trainings too."""
+    made = {}
+    for kind in ("timed", "trained"):
+        made[kind] = folder = tmp_path_factory.mktemp(kind)
+        for backend in BACKENDS:
+            run = run_folder(CONFIG, backend, folder / "runs")
+            write_json(run.benchmark, bench_json(CONFIG, backend))
+            if kind == "trained":
+                write_json(run.manifest, run_json(CONFIG, backend))
+        report_task(CONFIG, BACKENDS, folder / "runs", folder / "reports")
+    return made
+
+
 @pytest.fixture
-def timed(place) -> Path:
+def timed(place, reported) -> Path:
     """A report of benchmarks alone."""
-    for backend in BACKENDS:
-        write_json(run_folder(CONFIG, backend).benchmark, bench_json(CONFIG, backend))
-    return report_task(CONFIG, BACKENDS, Path("runs"), Path("reports"))
+    shutil.copytree(reported["timed"], place, dirs_exist_ok=True)
+    return Path("reports") / CONFIG.name
 
 
 @pytest.fixture
-def trained(timed) -> Path:
+def trained(place, reported) -> Path:
     """A report of benchmarks and trainings, without samples."""
-    for backend in BACKENDS:
-        write_json(run_folder(CONFIG, backend).manifest, run_json(CONFIG, backend))
-    return report_task(CONFIG, BACKENDS, Path("runs"), Path("reports"))
+    shutil.copytree(reported["trained"], place, dirs_exist_ok=True)
+    return Path("reports") / CONFIG.name
 
 
 @pytest.fixture(scope="session")
