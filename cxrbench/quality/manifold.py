@@ -51,7 +51,7 @@ def precision(sets: Sets, space: str) -> Measured:
 )
 def recall(sets: Sets, space: str) -> Measured:
     """Share of the held-out images that lie among the generated ones: how much of the variety is there. Near 0 after
-    mode collapse, which KID and FID hardly see.
+    mode collapse, which KID hardly sees.
     """
     return share(sets.once(manifold_of_features, space).recall, sets.seed)
 

@@ -11,9 +11,9 @@ from cxrbench.report.wording import listing
 VARIANTS = (
     "A backend's name alone is the shared definition of this project, ours; keras-fit is stock Keras: plain layers, a "
     "train_step as in the Keras guides, and fit; keras-fit-xla the same with jit_compile=True, which Keras does not "
-    "choose by itself on TensorFlow; native is written by hand in the engine, without Keras, in one of its "
-    "modes; without is ours with one thing undone that makes it fast. While timed, the discriminator's gate never "
-    "shuts, so that no variant may leave work out of a step."
+    "choose by itself on TensorFlow; native is written by hand in the engine, without Keras, in one of its modes; "
+    "without is ours with one thing undone that makes it fast. While timed, the discriminator's gate never shuts, so "
+    "that no variant may leave work out of a step."
 )
 AIMS = (
     "What the shared step is meant to reach on two CPU cores. The aims were set before it was measured, and are not "
@@ -21,16 +21,15 @@ AIMS = (
 )
 CHANGES = (
     "Ours was timed beside itself with one of the things undone that make it fast, all else as it is. What is undone "
-    "is the same function, so the images are the same; gains do not multiply, since one change may make room for "
-    "another. Where the interval holds 1, no gain can be told."
+    "is the same function up to rounding; gains do not multiply, since one change may make room for another. Where the "
+    "interval holds 1, no gain can be told."
 )
 QUALITY = (
     "Kernel and Fréchet distances are called KID and FID on the features of Inception-v3 alone. These features were "
     "learnt on photographs; they agree with radiologists better than features of medical images do (Woodland et al. "
-    "2023). Below N = 2,048 no "
-    "figure compares with a published one. Intervals cover the choice of images, not that of a training's seed: "
-    "differences between backends that are smaller than those between seeds are none. No figure says whether an image "
-    "is medically right."
+    "2023). Below N = 2,048 no figure compares with a published one. Intervals cover the choice of images, not that of "
+    "a training's seed: differences between backends that are smaller than those between seeds are none. No figure "
+    "says whether an image is medically right."
 )
 LIMIT = (
     "A step cannot be faster than its arithmetic at the best rates that any backend reached on this machine, nor than "

@@ -7,7 +7,7 @@ DCGAN. One file each, to be read side by side:
 | name       | what it is                                                                       |
 |------------|----------------------------------------------------------------------------------|
 | `StockGAN` | the model, with the ``train_step`` of that backend's guide                       |
-| `describe` | what ``fit`` makes of that step: Keras decides it by ``jit_compile="auto"``       |
+| `describe` | what ``fit`` makes of that step, by itself or as ``jit_compile`` tells it         |
 | `batches`  | resident images in the form that ``fit`` takes with the least work for each step |
 
 Device, precision and rounding are the engine's own settings: configure them before, as ``cxrbench.backends``

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -166,6 +167,33 @@ def test_a_network_whose_features_tell_nothing_is_refused(factors, said, tmp_pat
     with pytest.raises(QualityError, match=f"my_net_2: the network makes {said}"):
         found["my_net_2"].extract(chests(20, 8))
     assert not kept.exists()
+
+
+class Played:
+    """A session of ONNX Runtime that makes what it is told of each batch."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def get_inputs(self):
+        return [SimpleNamespace(name="images")]
+
+    def run(self, outputs, inputs):
+        return [self.make(len(inputs["images"]))]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda count: np.ones((count, count)), "vectors of different lengths"),  # 16 images, then 4
+        (lambda count: [0.0] * count, "list of 16 images"),
+        (lambda count: np.float32(1), "float32 of 16 images"),
+    ],
+)
+def test_a_network_that_makes_anything_else_than_vectors_of_one_length_is_refused(make, said):
+    network = onnxnet.Network(Played(make), 1, 8, "")
+    with pytest.raises(QualityError, match=f"own: the network makes {said}, not .N, D.$"):
+        network.features(chests(20, 8), "own")
 
 
 def test_a_name_of_another_space_is_refused(tmp_path):
