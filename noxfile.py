@@ -206,8 +206,10 @@ def tests(session: nox.Session) -> None:
     # By file, since what a file's tests share is made once. A GPU is not shared: JAX takes most of its memory.
     workers = min(os.cpu_count() or 1, MOST_WORKERS) if ACCELERATOR == "cpu" else 1
     spread = [f"--numprocesses={workers}", "--dist=loadfile"] if workers > 1 else []
-    # Many tests compile the same small step, and JAX keeps nothing from one to the next if not told to.
+    # Many tests compile the same small step, and JAX keeps nothing from one to the next if not told to. What they
+    # compile runs for a second or less, so LLVM's optimizations cost twice what they save; smoke has them on.
     compiled = {
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip(),
         "JAX_COMPILATION_CACHE_DIR": str(Path(session.cache_dir) / "compiled-by-jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
     }

@@ -3,15 +3,14 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from cxrbench.config import Config
-from cxrbench.report import figures
 from cxrbench.report.results import Results, read
 from cxrbench.tasks.report import report_task
 from tests.quality.real import light_features  # noqa: F401
 from tests.report.fabricate import BACKENDS, small_config, three_runs
+from tests.report.undrawn import leave_out_drawings
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +42,5 @@ def results(report) -> Results:
 
 @pytest.fixture
 def undrawn(monkeypatch) -> None:
-    """Figures are made and saved, but all look alike: for tests of words, of whose time drawing took more than half.
-
-    ``report`` is drawn whole, whichever test asks for it first.
-    """
-    blank = figures.picture_png(np.zeros((8, 8), np.uint8))
-    monkeypatch.setattr(figures, "figure_png", lambda _, notice="": blank)
+    """For tests of words. ``report`` is drawn whole, whichever test asks for it first."""
+    leave_out_drawings(monkeypatch)

@@ -90,6 +90,7 @@ def test_each_step_is_shown_with_how_it_was_compiled(report):
     assert all(compiled in page for compiled in COMPILED.values())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_another_result_makes_another_headline(config, runs, tmp_path):
     bench = runs / "smoke" / "tensorflow" / "bench.json"
     before = (report_task(config, BACKENDS, runs, tmp_path / "reports", "one") / "index.html").read_text()
@@ -130,6 +131,7 @@ def as_nih(runs, attribution):
         change(path, config=settings, attribution=attribution)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_nih_images_carry_link_citation_source_and_bias(config, runs, tmp_path):
     as_nih(runs, ATTRIBUTION)
     folder = report_task(config, BACKENDS, runs, tmp_path / "reports")

@@ -42,6 +42,7 @@ def test_every_bound_is_stated():
     assert "No published report has a proof yet" in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_was_measured_stands_under_its_report(config, runs, tmp_path):
     reports = tmp_path / "reports"
     report_task(config, BACKENDS, runs, reports, "holding")

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.report.fabricate import (
     bench_json,
     run_json,
 )
+from tests.report.undrawn import leave_out_drawings
 from tests.tasks.reproducing import CONFIG, play_bench
 
 PLAYER = """
@@ -40,8 +42,16 @@ for name in {"train": ["run.json", "losses.csv", "grids"], "sample": ["samples"]
 """
 
 
+@pytest.fixture(scope="session")
+def undrawn() -> Iterator[None]:
+    """Reports to reproduce are of words and numbers."""
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_drawings(patch)
+        yield
+
+
 @pytest.fixture
-def place(tmp_path, monkeypatch) -> Path:
+def place(undrawn, tmp_path, monkeypatch) -> Path:
     """A folder to work in, with an environment for each engine; ``source`` holds what the engines are to write."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path / ".nox")
@@ -60,7 +70,7 @@ def place(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def reported(tmp_path_factory) -> dict[str, Path]:
+def reported(undrawn, tmp_path_factory) -> dict[str, Path]:
     """Runs and their reports, each made once: of benchmarks alone, and of trainings too."""
     made = {}
     for kind in ("timed", "trained"):
