@@ -14,7 +14,7 @@ FEWEST_TO_EVALUATE = 16  # images per set
 OFF: dict[str, dict[str, Any]] = {
     "model": {"spectral_norm": False},
     "objective": {"loss": "cross_entropy", "augmentation": [], "gradient_penalty": 0.0, "average_decay": 0.0},
-    "optimizer": {"discriminator_rate": 1.0},
+    "optimizer": {"discriminator_rate": 1.0, "half_life": 0},
 }
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -96,13 +96,14 @@ class ObjectiveConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """Adam, the same for both networks but for the rate."""
+    """Adam, the same for both networks but for the rate; ``half_life`` is in updates of each."""
 
     learning_rate: Annotated[float, Field(gt=0.0)]
     beta_1: Annotated[float, Field(ge=0.0, lt=1.0)]
     beta_2: Annotated[float, Field(ge=0.0, lt=1.0)]
     epsilon: Annotated[float, Field(gt=0.0)]
     discriminator_rate: Positive
+    half_life: Annotated[int, Field(ge=0)]
 
     def adam(self, network: Literal["generator", "discriminator"]) -> dict[str, float]:
         """The arguments of one network's Adam."""

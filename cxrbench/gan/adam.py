@@ -22,11 +22,15 @@ class Adam(keras.optimizers.Optimizer):
     """``m += (g - m)(1 - b1)``, ``v += (g^2 - v)(1 - b2)``, ``w -= a m / (sqrt(v) + epsilon)``.
 
     With ``a = learning_rate sqrt(1 - b2^t) / (1 - b1^t)``: epsilon is outside of the bias correction.
+    With a ``half_life`` the rate of update t is ``learning_rate 0.5^((t - 1) / half_life)``, as by Keras's
+    ``ExponentialDecay``; 0 leaves it as it is.
     """
 
-    def __init__(self, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, **kwargs: Any):
+    def __init__(
+        self, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, half_life: int = 0, **kwargs: Any
+    ):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.beta_1, self.beta_2, self.epsilon, self.half_life = beta_1, beta_2, epsilon, half_life
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
@@ -56,6 +60,8 @@ class Adam(keras.optimizers.Optimizer):
         index, step = self._get_variable_index(variable), ops.cast(count, variable.dtype)
         correction = ops.sqrt(_one_minus_power(self.beta_2, step)) / _one_minus_power(self.beta_1, step)
         rate = ops.cast(self.learning_rate, variable.dtype) * correction
+        if self.half_life:
+            rate *= ops.exp((1.0 - step) * (math.log(2.0) / self.half_life))
         mean, square = self.means[index], self.squares[index]
         new_mean = mean + (gradient - mean) * (1.0 - self.beta_1)
         new_square = square + (ops.square(gradient) - square) * (1.0 - self.beta_2)
@@ -64,8 +70,8 @@ class Adam(keras.optimizers.Optimizer):
         yield variable, variable - rate * new_mean / (ops.sqrt(new_square) + self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
-        betas = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return super().get_config() | betas
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "half_life": self.half_life}
+        return super().get_config() | own
 
 
 def _assign(variable: keras.Variable, new: Tensor, condition: Tensor | None) -> None:

@@ -31,8 +31,9 @@ class DCGAN(keras.Model):
         self.discriminator = build_discriminator(config.model, config.data.image_size, forms)
         draw_initial_weights(self.generator, config.train.seed, 0)
         draw_initial_weights(self.discriminator, config.train.seed, 1)
-        self.generator_optimizer = Adam(**config.optimizer.adam("generator"))
-        self.discriminator_optimizer = Adam(**config.optimizer.adam("discriminator"))
+        half_life = config.optimizer.half_life
+        self.generator_optimizer = Adam(**config.optimizer.adam("generator"), half_life=half_life)
+        self.discriminator_optimizer = Adam(**config.optimizer.adam("discriminator"), half_life=half_life)
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.average_decay = config.objective.average_decay

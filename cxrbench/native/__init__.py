@@ -80,6 +80,7 @@ def unknown_to_peers(config: Config) -> list[str]:
         "objective.gradient_penalty": objective.gradient_penalty > 0.0,
         "objective.average_decay": objective.average_decay > 0.0,
         "optimizer.discriminator_rate": optimizer.discriminator_rate != 1.0,
+        "optimizer.half_life": optimizer.half_life > 0,
     }
     return [key for key, is_asked in asked.items() if is_asked]
 

@@ -90,6 +90,8 @@ def _stabilisations(settings: dict[str, Any]) -> list[str]:
     on += [f"augmentation by {kind}" for kind in objective.get("augmentation", [])]
     on += ["a hinge loss"] * (objective.get("loss") == "hinge")
     on += ["spectral normalization"] * settings["model"].get("spectral_norm", False)
+    half_life = settings["optimizer"].get("half_life", 0)
+    on += [f"learning rates that halve within {half_life:,} updates"] * bool(half_life)
     updates = objective["generator_updates"]
     return [*on, f"{updates} generator update{'s' * (updates > 1)} per step"]
 

@@ -49,16 +49,20 @@ def test_initial_weights_are_the_same_bits_on_every_backend():
     assert 0 < np.abs(gamma - 1).max() < 0.1
 
 
-def test_adam_is_keras_adam():
+@pytest.mark.parametrize("half_life", [0, 5])
+def test_adam_is_keras_adam(half_life):
     ours, theirs = keras.Variable([1.0, -2.0, 3.0]), keras.Variable([1.0, -2.0, 3.0])
     settings = {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.999, "epsilon": 1e-7}
-    pairs = [(Adam(**settings), ours), (keras.optimizers.Adam(**settings), theirs)]
+    falling = {"learning_rate": keras.optimizers.schedules.ExponentialDecay(0.01, half_life, 0.5)} if half_life else {}
+    adam = Adam.from_config(Adam(**settings, half_life=half_life).get_config())
+    pairs = [(adam, ours), (keras.optimizers.Adam(**settings | falling), theirs)]
     for step in range(20):
         gradient = np.array([0.3, -1e-3 * step, np.sin(step)], dtype="float32")
         for optimizer, variable in pairs:
             optimizer.apply([ops.convert_to_tensor(gradient)], [variable])
     np.testing.assert_allclose(ops.convert_to_numpy(ours.value), ops.convert_to_numpy(theirs.value), rtol=2e-6)
-    assert abs(float(ops.convert_to_numpy(ours.value)[0]) - 1.0) > 0.1
+    moved = abs(float(ops.convert_to_numpy(ours.value)[0]) - 1.0)
+    assert 0.05 < moved < 0.1 if half_life else moved > 0.1  # 20 times 0.01, or 0.01 / (1 - 0.5^0.2) at most
 
 
 def test_adam_in_float32_is_adam_in_float64():

@@ -123,6 +123,7 @@ def test_a_step_depends_on_its_number_and_images_alone():
         "objective.gradient_penalty=1.0",
         "model.spectral_norm=true",
         "optimizer.discriminator_rate=2.0",
+        "optimizer.half_life=5",
     ],
 )
 def test_every_stabilisation_changes_the_training(usual, setting):

@@ -82,7 +82,7 @@ def test_all_bounds_hold_on_one_backend_and_the_gate_was_compared(backend, datas
 
 
 def test_all_bounds_but_those_of_peers_hold_with_everything_that_helps_small_data_sets(backend, dataset, tmp_path):
-    settings, engine = config(*FURTHER), backends.active()
+    settings, engine = config(*FURTHER, "optimizer.half_life=20"), backends.active()
     checkpoints = {precision: tmp_path / precision for precision in ("float32", "float64")}
     evidence = record(settings, backend, engine, dataset, checkpoints)
     exchanged = exchange(settings, backend, engine, dataset, {backend: checkpoints})

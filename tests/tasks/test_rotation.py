@@ -121,6 +121,7 @@ def test_native_stands_for_all_modes_and_another_backends_mode_is_passed_over():
         "objective.gradient_penalty=1.0",
         "objective.average_decay=0.9",
         "optimizer.discriminator_rate=2.0",
+        "optimizer.half_life=1000",
     ],
 )
 def test_peers_that_are_not_written_for_an_experiment_are_left_out(setting):
