@@ -207,7 +207,7 @@ def tests(session: nox.Session) -> None:
     workers = min(os.cpu_count() or 1, MOST_WORKERS) if ACCELERATOR == "cpu" else 1
     spread = [f"--numprocesses={workers}", "--dist=loadfile"] if workers > 1 else []
     # Many tests compile the same small step, and JAX keeps nothing from one to the next if not told to. What they
-    # compile runs for a second or less, so LLVM's optimizations cost twice what they save; smoke has them on.
+    # compile runs for a second or less: LLVM's optimizations take more time than they save. smoke has them on.
     compiled = {
         "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip(),
         "JAX_COMPILATION_CACHE_DIR": str(Path(session.cache_dir) / "compiled-by-jax"),

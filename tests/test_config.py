@@ -108,5 +108,6 @@ def test_a_setting_that_came_later_changes_the_fingerprint_only_where_it_is_on()
     settings["train"] = {"seed": plain.train.seed, "batch_size": plain.train.batch_size}
     settings["compute"] = {"precision": plain.compute.precision, "tf32": plain.compute.tf32}
     assert plain.training_fingerprint == fingerprint(settings)
-    on = ["model.spectral_norm=true", "objective.average_decay=0.9", "optimizer.half_life=9"]
-    assert len({load_config("quick", [one]).training_fingerprint for one in on} | {fingerprint(settings)}) == 4
+    faster, falling = "optimizer.discriminator_rate=2.0", "optimizer.half_life=9"
+    on = ["model.spectral_norm=true", "objective.average_decay=0.9", faster, falling]
+    assert len({load_config("quick", [one]).training_fingerprint for one in on} | {fingerprint(settings)}) == 5

@@ -74,7 +74,7 @@ def _full_size(first: FirstSteps) -> list[Cell]:
 
 
 def _stabilisations(settings: dict[str, Any]) -> list[str]:
-    """Those that are on; each costs random numbers or a condition, and so is a place to differ."""
+    """Those that are on; each costs random numbers, a condition or arithmetic, and so is a place to differ."""
     objective = settings["objective"]
     strengths = {
         "label smoothing": objective["label_smoothing"],

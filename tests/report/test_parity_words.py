@@ -7,6 +7,7 @@ import pytest
 
 from cxrbench.folders import LOSS_COLUMNS
 from cxrbench.parity.bounds import BOUNDS
+from cxrbench.report import parity_tables
 from cxrbench.report.first_steps import LIMIT, METRICS, first_steps
 from cxrbench.report.gather import read_table
 from cxrbench.report.headline import headline
@@ -44,6 +45,22 @@ def test_a_proof_that_holds_is_one_sentence_with_its_numbers(report, results):
     for file in ("index.html", "report.md"):
         text = (report / file).read_text()
         assert text.index(said.proof) < text.index("Speed")
+
+
+def test_what_helps_small_data_sets_is_named_where_it_is_on():
+    settings = small_config().model_dump(mode="json")
+    settings["optimizer"]["half_life"] = 2000
+    settings["model"]["spectral_norm"] = True
+    settings["objective"] |= {"loss": "hinge", "augmentation": ["color"], "average_decay": 0.9, "gate_accuracy": 1.0}
+    assert parity_tables._stabilisations(settings)[-6:] == [
+        "moving average of the generator 0.9", "augmentation by color", "a hinge loss", "spectral normalization",
+        "learning rates that halve within 2,000 updates", "2 generator updates per step",
+    ]  # fmt: skip
+    for section, key in (("optimizer", "half_life"), ("model", "spectral_norm"), ("objective", "average_decay")):
+        del settings[section][key]  # as in a report of before
+    assert parity_tables._stabilisations(settings)[-3:] == [
+        "augmentation by color", "a hinge loss", "2 generator updates per step"
+    ]  # fmt: skip
 
 
 def test_parity_comes_before_speed_with_every_bound(report):

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,17 +41,10 @@ for name in {"train": ["run.json", "losses.csv", "grids"], "sample": ["samples"]
 """
 
 
-@pytest.fixture(scope="session")
-def undrawn() -> Iterator[None]:
-    """Reports to reproduce are of words and numbers."""
-    with pytest.MonkeyPatch.context() as patch:
-        leave_out_drawings(patch)
-        yield
-
-
 @pytest.fixture
-def place(undrawn, tmp_path, monkeypatch) -> Path:
+def place(tmp_path, monkeypatch) -> Path:
     """A folder to work in, with an environment for each engine; ``source`` holds what the engines are to write."""
+    leave_out_drawings(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path / ".nox")
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
@@ -70,7 +62,7 @@ def place(undrawn, tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def reported(undrawn, tmp_path_factory) -> dict[str, Path]:
+def reported(tmp_path_factory) -> dict[str, Path]:
     """Runs and their reports, each made once: of benchmarks alone, and of trainings too."""
     made = {}
     for kind in ("timed", "trained"):
@@ -80,7 +72,9 @@ def reported(undrawn, tmp_path_factory) -> dict[str, Path]:
             write_json(run.benchmark, bench_json(CONFIG, backend))
             if kind == "trained":
                 write_json(run.manifest, run_json(CONFIG, backend))
-        report_task(CONFIG, BACKENDS, folder / "runs", folder / "reports")
+        with pytest.MonkeyPatch.context() as patch:
+            leave_out_drawings(patch)
+            report_task(CONFIG, BACKENDS, folder / "runs", folder / "reports")
     return made
 
 
