@@ -59,7 +59,7 @@ def aims(results: Results) -> Table:
         sizes = (standing.records[0].image_size, standing.records[0].batch_size)
         if standing.records[0].device == "cpu" and sizes in SIZES and _compared(standing):
             rows.append([Cell(standing.setting)])
-            rows += [_row(aim) for aim in _of(results, standing, SIZES.index(sizes))]
+            rows += [row(aim) for aim in _of(results, standing, SIZES.index(sizes))]
     return Table([Cell("Aim"), Cell("Aimed at"), Cell("Measured"), Cell("Result")], rows)
 
 
@@ -107,7 +107,8 @@ def _memory(standing: Standing, backend: str) -> Iterator[Aim]:
         yield Aim(what, backend, pair[0].value / pair[1].value, None, None, NATIVE_MEMORY)
 
 
-def _row(aim: Aim) -> list[Cell]:
+def row(aim: Aim) -> list[Cell]:
+    """What is aimed at, the bound, what was measured with its interval, and the verdict."""
     ends = "" if aim.low is None or aim.high is None else f"{number(aim.low)} to {number(aim.high)}"
-    bound = f"at {'most' if aim.most else 'least'} {aim.bound:.2f}"
+    bound = f"at {'most' if aim.most else 'least'} {number(aim.bound)}"
     return [Cell(aim.what, "", aim.backend), Cell(bound), Cell(number(aim.value), ends), Cell(aim.reached)]

@@ -22,6 +22,7 @@ from cxrbench.report.results import Results
 from cxrbench.report.speed_figures import bars, order
 from cxrbench.report.stages import Evaluation
 from cxrbench.report.timeline import Timeline, embedded_webp
+from cxrbench.report.training_charts import LOSSES
 from cxrbench.report.wording import BACKENDS, listing, metric_label
 
 # Each metric that is drawn, with its part of the page.
@@ -73,8 +74,8 @@ def _parity(results: Results) -> Iterator[Picture]:
 def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
     yield from _timings(results)
     curves = {side.backend: side.losses for side in sides if side.losses is not None}
-    for column, title in (("d_loss", "Discriminator loss"), ("g_loss", "Generator loss")):
-        alt = f"{title} by training step, all backends overlaid"
+    for column, title in LOSSES.items():
+        alt = f"{title} by training step, {listing([BACKENDS[one] for one in curves])}"
         yield from _plot("losses", column, figures.loss(curves, column, title), alt)
     measured = {side.backend: side.progress for side in sides if side.progress is not None}
     alt = "Distance of every backend's images to held-out real ones while training, by minutes: texture and gray levels"
@@ -126,12 +127,13 @@ def _plot(part: str, name: str, figure: Figure | None, alt: str) -> Iterator[Pic
 
 
 def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
+    stray = {side.backend for side in sides if not side.samples} if any(side.samples for side in sides) else set()
     for backend, grid in grids.items():
         name = BACKENDS[backend]
         alt = f"Grid of synthetic images drawn by the generator trained on {name}"
-        yield Picture(
-            "samples", f"grid-{backend}.png", alt, f"{name}, synthetic", figures.picture_png(grid, NOTICE), backend
-        )
+        caption = f"{name}, synthetic{', drawn while training from other latents' * (backend in stray)}"
+        png = figures.picture_png(grid, NOTICE)
+        yield Picture("samples", f"grid-{backend}.png", alt, caption, png, backend)
     for side in sides:
         if side.interpolation:
             name = BACKENDS[side.backend]

@@ -22,7 +22,7 @@ WIDTH = 5.2  # inches: two stand side by side on a desk, one alone on a phone
 DOTS_PER_INCH = 144
 MOST_POINTS = 1500  # of a curve: more than a page has pixels
 LINES = {"jax": "-", "torch": (0, (5, 1.5)), "tensorflow": (0, (1.5, 1))}  # told apart without colour, too
-LARGEST_PICTURE = 640  # pixels along a side: 8 images of 64 with their gaps fit as they are
+LARGEST_PICTURE = 1100  # pixels along a side: 8 images of 128 with their gaps fit as they are
 
 
 def loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Figure | None:
@@ -31,7 +31,7 @@ def loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Figure | N
     if not curves:
         return None
     span = max(1, max(len(table) for table in curves.values()) // 40)
-    logarithmic = all_positive(curves, column)
+    logarithmic = suits_logarithms(curves, column)
     figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
     axes = figure.subplots()
     for backend, table in curves.items():
@@ -64,14 +64,14 @@ def smoothed(values: NDArray[np.float64], span: int, logarithmic: bool = True) -
     return np.exp(average) if logarithmic else average
 
 
-def all_positive(curves: dict[str, NDArray[Any]], column: str) -> bool:
-    """Whether losses may be drawn on a logarithmic axis: those of a hinge may not."""
-    return all(bool((table[column] > 0).all()) for table in curves.values())
+def suits_logarithms(curves: dict[str, NDArray[Any]], column: str) -> bool:
+    """Whether a column is drawn on a logarithmic axis: losses, but not those of a hinge, and no probabilities."""
+    return column.endswith("_loss") and all(bool((table[column] > 0).all()) for table in curves.values())
 
 
 def averaged(span: int, logarithmic: bool) -> str:
     """What ``smoothed`` did, in words."""
-    return f"exponential moving average of the {'log ' * logarithmic}loss, span {span}"
+    return f"exponential moving average{' of the logarithm' * logarithmic}, span {span}"
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:

@@ -31,7 +31,8 @@ class Side:
     outdated: str | None
     losses: NDArray[Any] | None
     progress: NDArray[Any] | None
-    grid: Path | None
+    samples: SampleManifest | None
+    grid: Path | None  # of these samples, or else of those that were drawn while training
     interpolation: Path | None
     drawn: dict[int, Path]  # images of the same latents, by epoch
 
@@ -103,7 +104,7 @@ def _read_side(backend: str, folder: RunFolder) -> Side:
     outdated = _why_outdated(folder, run, evaluation) if run and evaluation else None
     progress = read_table(folder.progress, PROGRESS_COLUMNS) if folder.progress.exists() else None
     epochs = [] if progress is None else [int(epoch) for epoch in progress["epoch"]]
-    sampled = _has_new_samples(folder, run)
+    samples = _new_samples(folder, run)
     return Side(
         backend=backend,
         folder=folder,
@@ -113,8 +114,9 @@ def _read_side(backend: str, folder: RunFolder) -> Side:
         outdated=outdated,
         losses=read_table(folder.losses, LOSS_COLUMNS) if folder.losses.exists() else None,
         progress=progress,
-        grid=folder.sample_grid if sampled else max(folder.grids.glob("epoch-*.png"), default=None),
-        interpolation=folder.interpolation if sampled and folder.interpolation.exists() else None,
+        samples=samples,
+        grid=folder.sample_grid if samples else max(folder.grids.glob("epoch-*.png"), default=None),
+        interpolation=folder.interpolation if samples and folder.interpolation.exists() else None,
         drawn={epoch: folder.drawn(epoch) for epoch in epochs if folder.drawn(epoch).exists()},
     )
 
@@ -141,13 +143,12 @@ def _sha256_on_disk(folder: RunFolder, command: str) -> str:
         raise ReportError(f"{folder.sample_images}: damaged ({error}); run: {command}") from None
 
 
-def _has_new_samples(folder: RunFolder, run: RunManifest | None) -> bool:
-    """Whether there are samples, and of the run as it is now."""
+def _new_samples(folder: RunFolder, run: RunManifest | None) -> SampleManifest | None:
+    """What samples there are, if they are of the run as it is now."""
     samples = _optional(folder.sample_manifest, SampleManifest)
     wanted = (run.training_fingerprint, run.steps) if run else None
-    return bool(
-        folder.sample_grid.exists() and samples and wanted in (None, (samples.training_fingerprint, samples.step))
-    )
+    new = folder.sample_grid.exists() and samples and wanted in (None, (samples.training_fingerprint, samples.step))
+    return samples if new else None
 
 
 def _records(sides: list[Side]) -> list[Record]:
@@ -163,7 +164,7 @@ def _records(sides: list[Side]) -> list[Record]:
 
 def _not_measured(side: Side, config: Config) -> list[NotMeasured]:
     missing = [entry for part in (side.benchmark, side.evaluation) if part for entry in part.not_measured]
-    files = {"train": side.run, "sample": side.grid, "bench": side.benchmark, "evaluate": side.evaluation}
+    files = {"train": side.run, "sample": side.samples, "bench": side.benchmark, "evaluate": side.evaluation}
     for stage, found in files.items():
         if found is None:
             option = {"evaluate": "", "bench": f" --backends {side.backend}"}.get(stage, f" --backend {side.backend}")
@@ -194,6 +195,11 @@ def _refuse_different(sides: list[Side], where: Path) -> None:
     }
     if len(set(measured.values())) > 1:
         raise ReportError(f"{where}: quality was measured differently: {_each(measured)}; evaluate them in one command")
+    drawn = {side.backend: f"seed {side.samples.seed}" for side in sides if side.samples}
+    if len(set(drawn.values())) > 1:
+        raise ReportError(
+            f"{where}: sample.seed differs: {_each(drawn)}, and so do the latents; draw their samples with one seed"
+        )
     for side in sides:
         if side.run and side.evaluation and side.run.data_fingerprint != side.evaluation.data_fingerprint:
             raise ReportError(

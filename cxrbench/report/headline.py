@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxrbench.measure.machine import HARDWARE
-from cxrbench.quality.registry import find
-from cxrbench.report import course_words, parity_words
+from cxrbench.report import course_words, parity_words, winners
 from cxrbench.report.change_tables import greatest
 from cxrbench.report.peers import against_native, against_stock
-from cxrbench.report.results import OURS, REAL, Results
+from cxrbench.report.results import OURS, Results
 from cxrbench.report.standings import Standing, ranking, ratio, standings
 from cxrbench.report.timing_caveats import timing_caveats
-from cxrbench.report.wording import BACKENDS, listing, machine, number, quantity, setting_parts, with_interval
+from cxrbench.report.wording import BACKENDS, listing, machine, quantity, setting_parts, with_interval
 
 NOT_FOR_DIAGNOSIS = (
     "Images shown under a backend's name are synthetic, made by a neural network. They show no patient, and nothing "
     "here is for diagnosis."
 )
-LEADING = ("reference", "lower")  # the metrics of which one leads: distances to the held-out images
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,9 @@ class Headline:
 
     ``answer`` is of the main setting: ours against what is written by hand, or what made it fast, or the order of the
     backends, the first of these that was timed; ``further`` is the rest on that setting, the same of the other ones,
-    and the time to a quality. ``proof`` says that all backends did the same work; it is empty where that is not shown.
+    memory, and the time to a quality. Where a backend did not learn what the others did, that comes first, since its
+    speed is then of something else. ``proof`` says that all backends did the same work; it is empty where that is not
+    shown.
     """
 
     answer: str
@@ -44,21 +44,26 @@ class Headline:
 def headline(results: Results) -> Headline:
     """The sentences of one report."""
     timed = [standing for standing in standings(results) if standing.ours]
-    said = [
+    speed = [
         [*against_native(standing), *greatest(standing), _order(results, standing), *against_stock(standing)]
         for standing in timed
     ]
+    said = [
+        *course_words.caveats(results),
+        *([sentence for setting in speed for sentence in setting] or [parity_words.alone(results)]),
+        *[sentence for standing in timed for sentence in winners.memory(standing)],
+        *course_words.sentences(results),
+    ]
     refuted = parity_words.refutation(results)  # then no two times compare
     return Headline(
-        answer=refuted or (said[0][0] if said else parity_words.alone(results)),
-        further=[] if refuted else [s for setting in said for s in setting][1:] + course_words.sentences(results),
+        answer=refuted or said[0],
+        further=[] if refuted else said[1:],
         detail=_detail(timed),
         where=_where(results, timed),
         proof=parity_words.proof(results),
-        quality=_quality(results),
+        quality=winners.quality(results),
         caveats=[
             *parity_words.caveats(results),
-            *course_words.caveats(results),
             *timing_caveats(results),
             *_devices(results),
             *_unlike_training(results),
@@ -115,23 +120,6 @@ def _where(results: Results, timed: list[Standing]) -> str:
         shown = "; ".join(f"{BACKENDS[backend]} on {name}" for backend, name in found.items())
         return f"The machines differ, so these times do not compare the backends: {shown}{what}."
     return f"Measured on {next(iter(found.values()), 'an unnamed machine')}{what}."
-
-
-def _quality(results: Results) -> str:
-    """One sentence on KID, or on the first other distance to real images that there is."""
-    known = {record.metric: find(record.metric) for record in results.records}
-    distances = {name: one for name, one in known.items() if one and (one.metric.against, one.metric.good) == LEADING}
-    for name, one in sorted(distances.items(), key=lambda item: item[1].rank):
-        figures = [record for record in results.records if record.metric == name]
-        real = next((record for record in figures if record.backend == REAL), None)
-        made = [record for record in figures if record.backend != REAL]
-        if real and made:
-            shown = listing([f"{BACKENDS[record.backend]} {number(record.value)}" for record in made])
-            return (
-                f"{one.label}, lower is nearer to real: {shown}; "
-                f"real images score {number(real.value)} at the same N = {real.n}."
-            )
-    return "Image quality was not measured."
 
 
 def _devices(results: Results) -> list[str]:

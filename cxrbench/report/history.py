@@ -31,7 +31,10 @@ def history(newest_first: list[tuple[str, Results]]) -> Picture | None:
         (f"{name}\n{results.manifest.created[:10]}", ours[shared]) for name, results, ours in timed if shared in ours
     ]
     alt = f"{metric_label(METRIC)} of every backend in {count} reports, by date, with 95 % intervals"
-    caption = f"{metric_label(METRIC)}, {shared}; by date. Reports may be of different machines: see each."
+    caption = (
+        f"{metric_label(METRIC)}, {shared}; by date. Reports may be of different machines and of other training "
+        "settings: see each."
+    )
     return Picture("history", "history.png", alt, caption, figure_png(_figure(own)))
 
 

@@ -25,12 +25,26 @@ def instructions(config: dict[str, Any], backends: list[str], report: str) -> li
     if _shipped(name) is None:
         return _own_file(config, name)
     experiment, named = _experiment(config), _named(config, report)
-    source = " --data-dir DIR" if config.get("data", {}).get("source") in FROM_FILES else ""
+    source = _source(config)
     lines = ["# DIR is the folder of the source images."] if source else []
     if set(backends) == set(BACKENDS):
         lines += [f"nox -s compare -- {experiment}{source}{named}", "# Or stage by stage:"]
     lines.append("# Each engine in an environment of its own.")
     return lines + _stages(experiment, backends, source, named)
+
+
+def seed_commands(config: dict[str, Any], backend: str, seed: int) -> list[str]:
+    """The lines that train and evaluate one backend from another seed, whose figures a report has beside its own."""
+    name = _name(config)
+    if _shipped(name) is None:
+        return []
+    experiment = _experiment(config, (f"train.seed={seed}", f"name={name}-seed{seed}"))
+    source = _source(config)
+    return [
+        f"python -m cxrbench train {experiment} --backend {backend}{source}",
+        f"python -m cxrbench sample {experiment} --backend {backend}",
+        f"python -m cxrbench evaluate {experiment} --backends {backend}{source}",
+    ]
 
 
 def bench_command(config: dict[str, Any], *changes: str) -> str:
@@ -85,6 +99,10 @@ def _experiment(config: dict[str, Any], further: Sequence[str] = ()) -> str:
     name = _name(config)
     changed = dict(one.split("=", 1) for one in [*_changes(config, _shipped(name) or config), *further])
     return f"--config {name}" + "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in changed.items())
+
+
+def _source(config: dict[str, Any]) -> str:
+    return " --data-dir DIR" if config.get("data", {}).get("source") in FROM_FILES else ""
 
 
 def _named(config: dict[str, Any], report: str) -> str:

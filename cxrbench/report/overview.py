@@ -49,7 +49,11 @@ def write_overview(reports: Path) -> list[str]:
     published = newest_first(_publishable(reports, problems))
     for name, results in published:
         write_records(reports / name / "records.csv", results)
-    content = {"entries": [_entry(*named) for named in published], "history": history(published), "colours": COLOURS}
+    moved = history(published)
+    (reports / "history.png").unlink(missing_ok=True)
+    if moved:
+        (reports / moved.file).write_bytes(moved.png)
+    content = {"entries": [_entry(*named) for named in published], "history": moved, "colours": COLOURS}
     for name in ("index.md", "index.html"):
         write_atomically(reports / name, environment().get_template(f"{name}.j2").render(content))
     write_atomically(reports / "precision.md", precision.render(published))

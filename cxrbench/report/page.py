@@ -19,6 +19,7 @@ from cxrbench.report import (
     method_words,
     parity_tables,
     parity_words,
+    quality_aims,
     tables,
 )
 from cxrbench.report.album import Picture, draw_pictures, source
@@ -33,9 +34,9 @@ from cxrbench.report.training_charts import training_charts
 from cxrbench.report.wording import BACKENDS, COLOURS, interval, number, quantity
 
 OWN_PICTURES = (
-    "hero", "parity", "step_time", "images_per_second", "peak_*_memory", "growth-*", "order", "?_loss", "histogram-*",
-    "progress", "course", "spectra", "feature-map", "realism-*", "suspects-*", "grid-*", "between-*", "epochs-*",
-    "real",
+    "hero", "parity", "step_time", "images_per_second", "peak_*_memory", "growth-*", "order", "?_loss", "d_real",
+    "d_fake", "histogram-*", "progress", "course", "spectra", "feature-map", "realism-*", "suspects-*", "grid-*",
+    "between-*", "epochs-*", "real",
 )  # fmt: skip
 
 
@@ -52,6 +53,7 @@ def write_report(results: Results, sides: list[Side], folder: Path) -> None:
         "charts": live,
         "replaced": [one.instead_of for one in live],
         "vega": script() if live else "",
+        "same_latents": len({bool(side.samples) for side in sides if side.grid}) == 1,
     }
     templates = environment()
     write_atomically(folder / "index.html", templates.get_template("page.html.j2").render(content))
@@ -107,6 +109,7 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
             "steps": limit_tables.steps(results),
             "processes": bench_tables.processes(results),
             "quality": tables.quality(results),
+            "quality_aims": quality_aims.quality_aims(results),
             "course": course_tables.time_to_quality(results),
             "timing": tables.timing(results),
             "training": tables.training(results),
@@ -121,6 +124,7 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
             "timing": method_words.timing(results),
             "variants": method_words.VARIANTS,
             "aims": method_words.AIMS,
+            "quality_aims": method_words.QUALITY_AIMS,
             "quality": method_words.QUALITY,
             "course": method_words.course(results),
             "changes": method_words.CHANGES,
@@ -128,6 +132,7 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
         },
         "colours": COLOURS,
         "names": BACKENDS,
+        "several": len(results.backends) > 1,
         "source": source(results),
         "attribution": results.manifest.attribution or (ATTRIBUTION if source(results) == "nih" else None),
         "version": __version__,

@@ -14,11 +14,11 @@ from cxrbench.pictures import grid
 from cxrbench.report.gather import Side
 from cxrbench.report.results import ReportError
 
-MOST_FRAMES = 12
+MOST_FRAMES = 36  # every one of the reference settings, of which one may want epoch 500 beside 3,000
 MOST_ROWS = 5  # of a strip
 LATENTS = 16  # of a frame
 COLUMNS = 8  # of a strip
-LARGEST = 288  # pixels along a side of a frame
+LARGEST = 540  # pixels along a side of a frame: 4 images of 128 with their gaps fit as they are
 QUALITY = 80  # of WebP: a frame is to be looked at, what is measured are the arrays
 
 

@@ -12,16 +12,21 @@ from cxrbench.quality.registry import find
 from cxrbench.report.charts import Chart, Rows, chart, colour, dash, values
 from cxrbench.report.course_words import target_kid
 from cxrbench.report.courses import LEADING, floor
-from cxrbench.report.figures import INK, all_positive, averaged, smoothed
+from cxrbench.report.figures import INK, averaged, smoothed, suits_logarithms
 from cxrbench.report.results import Results
-from cxrbench.report.wording import BACKENDS, COLOURS, metric_label, number
+from cxrbench.report.wording import BACKENDS, COLOURS, listing, metric_label, number
 
 MOST_POINTS = 200  # of a curve: as many as a mouse can tell apart
-LOSSES = {"d_loss": "Discriminator loss", "g_loss": "Generator loss"}
+LOSSES = {
+    "d_loss": "Discriminator loss",
+    "g_loss": "Generator loss",
+    "d_real": "Discriminator's probability that real images are real",
+    "d_fake": "Discriminator's probability that generated images are real",
+}
 
 
 def training_charts(results: Results, losses: dict[str, NDArray[Any]]) -> Iterator[Chart]:
-    """Both losses, then every distance that was followed through the trainings."""
+    """Losses and what the discriminator holds for real, then every distance that was followed through the trainings."""
     begun = {backend: table for backend, table in losses.items() if len(table)}
     for column, title in LOSSES.items():
         if begun:
@@ -33,7 +38,7 @@ def training_charts(results: Results, losses: dict[str, NDArray[Any]]) -> Iterat
 
 
 def _loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Chart:
-    span, logarithmic = max(1, max(len(table) for table in curves.values()) // 40), all_positive(curves, column)
+    span, logarithmic = max(1, max(len(table) for table in curves.values()) // 40), suits_logarithms(curves, column)
     rows: Rows = []
     for backend, table in curves.items():
         every = slice(None, None, max(1, len(table) // MOST_POINTS))
@@ -46,7 +51,7 @@ def _loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Chart:
     scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(nice=False, zero=False)
     y = alt.Y("value:Q", title=title, scale=scale)
     line = values(rows).mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour(curves), strokeDash=dash(curves))
-    alt_text = f"{title} by training step, all backends overlaid"
+    alt_text = f"{title} by training step, {listing([BACKENDS[one] for one in curves])}"
     layers = [line, _pointed(rows, x, y, curves, [alt.Tooltip("step:Q"), alt.Tooltip("value:Q", format=".4f")])]
     return chart("losses", f"{column}.png", alt_text, layers, 260, curves)
 

@@ -21,7 +21,7 @@ def rows(chart):
 
 
 def losses(backends=("jax", "torch")):
-    columns = [("step", float), ("d_loss", float), ("g_loss", float)]
+    columns = [("step", float), *((name, float) for name in ("d_loss", "g_loss", "d_real", "d_fake"))]
     found = {}
     for number, backend in enumerate(backends):
         found[backend] = np.zeros(400, dtype=columns)
@@ -57,7 +57,8 @@ def test_every_backend_can_be_hidden_in_every_layer(results):
 
 def test_losses_and_courses_are_drawn_of_what_was_trained(results):
     found = list(training_charts(results, losses()))
-    assert [one.part for one in found[:2]] == ["losses", "losses"]
+    assert [one.instead_of for one in found[:4]] == ["d_loss.png", "g_loss.png", "d_real.png", "d_fake.png"]
+    assert all(one.part == "losses" for one in found[:4]) and not any(one.part == "losses" for one in found[4:])
     assert {(row["backend"], row["value"]) for row in rows(found[0])} == {("JAX", 1.0), ("PyTorch", 2.0)}
     course = next(one for one in found if one.part == "course")
     wanted = {point.figures["kid_inception"].value for one in results.courses for point in one.course.points}
@@ -69,12 +70,11 @@ def test_losses_and_courses_are_drawn_of_what_was_trained(results):
 def test_losses_that_fall_to_zero_and_below_are_on_a_linear_axis(results):
     found = losses()
     found["jax"]["g_loss"][200:] = -1.0
-    positive, mixed = (
-        json.dumps(one.spec["layer"][0]["encoding"]["y"])
-        for one in training_charts(results, found)
-        if one.part == "losses"
-    )
-    assert '"log"' in positive and '"log"' not in mixed
+    axes = {
+        one.instead_of: json.dumps(one.spec["layer"][0]["encoding"]["y"]) for one in training_charts(results, found)
+    }
+    logarithmic = {name for name, axis in axes.items() if '"log"' in axis}
+    assert logarithmic == {"d_loss.png"} and {"g_loss.png", "d_real.png", "d_fake.png"} <= set(axes)
 
 
 def test_a_still_picture_is_an_svg_with_the_numbers(results):

@@ -124,8 +124,20 @@ def test_a_grid_of_an_older_checkpoint_is_not_shown(config, runs, tmp_path):
     shown = tmp_path / "reports" / "smoke" / "grid-jax.png"
     for step, gray in ((16, 200), (8, 100)):
         change(folder / "samples" / "samples.json", step=step)
-        report_task(config, BACKENDS, runs, tmp_path / "reports")
+        made = report_task(config, BACKENDS, runs, tmp_path / "reports")
         assert Image.open(shown).getextrema() == (gray, gray)
+        missing = [one.backend for one in read(made / "results.json", Results).not_measured if one.metric == "sample"]
+        assert missing == ["jax"] * (step == 8)
+        for page in ("index.html", "report.md"):
+            text = (made / page).read_text()
+            assert ("Every generator was given the same latents" in text) == (step == 16)
+            assert ("JAX, synthetic, drawn while training from other latents" in text) == (step == 8)
+
+
+def test_samples_of_other_latents_are_not_put_side_by_side(config, runs, tmp_path):
+    change(runs / "smoke" / "torch" / "samples" / "samples.json", seed=7)
+    with pytest.raises(ReportError, match="sample.seed differs: jax has seed 1, torch has seed 7"):
+        report_task(config, BACKENDS, runs, tmp_path / "reports")
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '{"steps": 16}'])

@@ -1,0 +1,46 @@
+"""What a training on real X-rays is meant to reach: of real X-rays alone, and judged by the interval."""
+
+import pytest
+
+from cxrbench.report.quality_aims import quality_aims
+from tests.report.fabricate import record
+from tests.report.test_headline import CONFIG, results_of
+
+
+def figure(backend, metric, value, low=None, high=None):
+    own = {"variant": "held-out" if backend == "real" else "ours", "metric": metric, "unit": "-", "backend": backend}
+    return record(CONFIG, "jax", "step_time", value, ci_low=low, ci_high=high) | own
+
+
+def judged(*figures, source="nih", **changes):
+    made = results_of(*figures, runs=("jax",), **changes)
+    config = CONFIG.model_dump(mode="json")
+    config["data"]["source"] = source
+    made = made.model_copy(update={"target_kid": 0.06, "manifest": made.manifest.model_copy(update={"config": config})})
+    return {row[0].text: [cell.text for cell in row[1:]] for row in quality_aims(made).rows}
+
+
+FIGURES = (
+    figure("jax", "kid_inception", 0.05, 0.04, 0.059),
+    figure("jax", "precision5_inception", 0.7, 0.6, 0.8),
+    figure("jax", "recall5_inception", 0.21, 0.15, 0.25),
+    figure("jax", "sliced_wasserstein_32", 35.0, 31.0, 39.0),
+    figure("real", "sliced_wasserstein_32", 20.0, 10.0, 30.0),
+)
+
+
+def test_every_aim_is_judged_by_what_was_measured():
+    found = judged(*FIGURES, jax={"train_seconds": 4000.0})
+    assert list(found.values()) == [
+        ["at most 0.0600", "0.0500", "reached"],
+        ["at least 0.400", "0.700", "reached"],
+        ["at least 0.200", "0.210", "cannot be told"],
+        ["at most 30.0", "35.0", "not reached"],
+        ["at most 60.0", "66.7", "not reached"],
+    ]
+    assert all(name.startswith("JAX: ") for name in found)
+
+
+@pytest.mark.parametrize(("figures", "source"), [(FIGURES, "phantom"), (FIGURES, "folder"), ((), "nih")])
+def test_images_that_are_no_real_xrays_and_what_was_not_measured_are_not_judged(figures, source):
+    assert judged(*figures, source=source) == {}
