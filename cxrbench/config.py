@@ -244,13 +244,27 @@ class Config(Section):
 
         A run may go on for more epochs, or be sampled otherwise, under the same training fingerprint.
         """
-        sections = {"data", "model", "objective", "optimizer"}
-        settings = self.model_dump(mode="json", include=sections)
-        for section, off in OFF.items():
-            settings[section] = {key: value for key, value in settings[section].items() if off.get(key) != value}
-        settings["train"] = {"seed": self.train.seed, "batch_size": self.train.batch_size}
-        settings["compute"] = {"precision": self.compute.precision, "tf32": self.compute.tf32}
-        return fingerprint(settings)
+        return fingerprint(deciding_settings(self.model_dump(mode="json")))
+
+
+def deciding_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Of a configuration as JSON has it, the settings that decide what the weights are after a given step.
+
+    What ``OFF`` names is left out where it is off, so a configuration of before it came is the same as one of after.
+    """
+    settings = {section: config[section] for section in ("data", "model", "objective", "optimizer")}
+    for section, off in OFF.items():
+        settings[section] = {key: value for key, value in settings[section].items() if off.get(key) != value}
+    settings["train"] = {key: config["train"][key] for key in ("seed", "batch_size")}
+    settings["compute"] = {key: config["compute"][key] for key in ("precision", "tf32")}
+    return settings
+
+
+def seedless_fingerprint(config: dict[str, Any]) -> str:
+    """Like ``Config.training_fingerprint``, of a configuration as JSON has it, whatever its seed of training."""
+    settings = deciding_settings(config)
+    del settings["train"]["seed"]
+    return fingerprint(settings)
 
 
 def fingerprint(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cxrbench.config import OFF, fingerprint
+from cxrbench.config import OFF, fingerprint, seedless_fingerprint
 from cxrbench.configfile import CONFIGS, load_config
 from cxrbench.errors import ConfigError
 
@@ -111,3 +111,18 @@ def test_a_setting_that_came_later_changes_the_fingerprint_only_where_it_is_on()
     faster, falling = "optimizer.discriminator_rate=2.0", "optimizer.half_life=9"
     on = ["model.spectral_norm=true", "objective.average_decay=0.9", faster, falling]
     assert len({load_config("quick", [one]).training_fingerprint for one in on} | {fingerprint(settings)}) == 5
+
+
+def test_trainings_are_alike_whatever_their_seed_and_whatever_is_off_and_was_not_there_yet():
+    def of(*changes):
+        return seedless_fingerprint(load_config("quick", list(changes)).model_dump(mode="json"))
+
+    assert of("train.seed=7", "train.epochs=99", "compute.device=cpu") == of()
+    others = ["train.batch_size=16", "data.seed=1", "compute.tf32=true", "optimizer.half_life=9"]
+    assert len({of(one) for one in others} | {of()}) == 5
+    earlier = load_config("quick").model_dump(mode="json")
+    for section, off in OFF.items():
+        for key in off:
+            del earlier[section][key]
+    assert seedless_fingerprint(earlier) == of()
+    assert earlier["train"]["seed"] == 0  # what was given is left as it was

@@ -79,6 +79,11 @@ def machine() -> dict[str, Any]:
     }
 
 
+def hardware(facts: dict[str, Any]) -> tuple[Any, ...]:
+    """Of what ``machine`` found: times and energy compare only where this is the same."""
+    return tuple(facts.get(key) for key in HARDWARE)
+
+
 def versions() -> dict[str, str]:
     """The version of every installed distribution, by its name as ``canonical`` writes it, in alphabetical order."""
     found: dict[str, str] = {}

@@ -55,15 +55,19 @@ class Training(Schema):
     course: Course
 
 
+def along(course: Course, metric: str) -> list[Point]:
+    """The points at which a figure was measured, in the order of training."""
+    return [one for one in course.points if metric in one.figures]
+
+
 def reached(course: Course, metric: str, target: float) -> Point | None:
     """The first point at which a figure, lower being better, is at most ``target``, as MLPerf stops its clock."""
-    return next((one for one in course.points if metric in one.figures and one.figures[metric].value <= target), None)
+    return next((one for one in along(course, metric) if one.figures[metric].value <= target), None)
 
 
 def best(course: Course, metric: str) -> Point | None:
     """The point at which a figure, lower being better, is least."""
-    measured = [one for one in course.points if metric in one.figures]
-    return min(measured, key=lambda one: one.figures[metric].value, default=None)
+    return min(along(course, metric), key=lambda one: one.figures[metric].value, default=None)
 
 
 def floor(trainings: list[Training], metric: str) -> float:
@@ -71,25 +75,45 @@ def floor(trainings: list[Training], metric: str) -> float:
     return next((max(one.course.floor[metric], 0.0) for one in trainings if metric in one.course.floor), 0.0)
 
 
-def apart(trainings: list[Training], metric: str) -> dict[str, Literal["worse", "better"]]:
-    """The backends whose curve lies outside the band of the others, and on which side: lower is better.
+def followed(trainings: list[Training], metric: str) -> list[Training]:
+    """The trainings along which a figure was measured at all."""
+    return [one for one in trainings if along(one.course, metric)]
 
-    At a point the band reaches from the lowest to the highest end of the others' intervals, whatever their seeds; a
-    backend is outside where its own interval does not touch it. It is named where that is so at more than half of the
-    points that all have in common, three or more, and never on the other side.
+
+def in_common(trainings: list[Training], metric: str) -> list[int]:
+    """The steps at which a figure was measured of every training that was followed."""
+    steps = [{point.step for point in along(one.course, metric)} for one in followed(trainings, metric)]
+    return sorted(set.intersection(*steps)) if steps else []
+
+
+def apart(trainings: list[Training], metric: str) -> dict[str, Literal["worse", "better"]]:
+    """The backends whose curves lie outside the band of the others, and on which side: lower is better.
+
+    At a point the band of a backend reaches from the lowest to the highest end of the intervals of its seeds, and that
+    of the others from the lowest to the highest end of theirs; a backend is outside where the two do not touch. It is
+    named where that is so at more than half of the points in common, three or more, and never on the other side.
     """
-    figures = {
-        id(one): {p.step: p.figures[metric] for p in one.course.points if metric in p.figures} for one in trainings
-    }
-    steps = set.intersection(*(set(own) for own in figures.values())) if figures else set()
+    steps = in_common(trainings, metric)
+    bands = _bands(followed(trainings, metric), metric)
     found: dict[str, Literal["worse", "better"]] = {}
-    for one in trainings:
-        others = [figures[id(other)] for other in trainings if other.backend != one.backend]
-        if not one.main or not others:
+    for backend, own in bands.items():
+        others = [band for other, band in bands.items() if other != backend]
+        if not others or len(steps) < FEWEST:
             continue
-        own = figures[id(one)]
-        above = sum(own[step].ends[0] > max(other[step].ends[1] for other in others) for step in steps)
-        below = sum(own[step].ends[1] < min(other[step].ends[0] for other in others) for step in steps)
-        if len(steps) >= FEWEST and min(above, below) == 0 and max(above, below) > APART * len(steps):
-            found[one.backend] = "worse" if above > below else "better"
+        above = sum(own[step][0] > max(band[step][1] for band in others) for step in steps)
+        below = sum(own[step][1] < min(band[step][0] for band in others) for step in steps)
+        if min(above, below) == 0 and max(above, below) > APART * len(steps):
+            found[backend] = "worse" if above > below else "better"
     return found
+
+
+def _bands(trainings: list[Training], metric: str) -> dict[str, dict[int, tuple[float, float]]]:
+    """By backend and step, the lowest and the highest end of the intervals of its seeds."""
+    bands: dict[str, dict[int, tuple[float, float]]] = {}
+    for one in trainings:
+        band = bands.setdefault(one.backend, {})
+        for point in along(one.course, metric):
+            low, high = point.figures[metric].ends
+            lowest, highest = band.get(point.step, (low, high))
+            band[point.step] = min(low, lowest), max(high, highest)
+    return bands

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cxrbench.measure.machine import HARDWARE
-from cxrbench.report import course_words, parity_words, winners
+from cxrbench.measure.machine import hardware
+from cxrbench.report import course_words, parity_words, seed_words, winners
 from cxrbench.report.change_tables import greatest
 from cxrbench.report.peers import against_native, against_stock
 from cxrbench.report.results import OURS, Results
@@ -64,6 +64,7 @@ def headline(results: Results) -> Headline:
         quality=winners.quality(results),
         caveats=[
             *parity_words.caveats(results),
+            *seed_words.caveats(results),
             *timing_caveats(results),
             *_devices(results),
             *_unlike_training(results),
@@ -136,16 +137,12 @@ def _unlike_training(results: Results) -> list[str]:
     runs, timings = results.manifest.runs, results.manifest.benchmarks
     both = [backend for backend in timings if backend in runs]
     versions = [backend for backend in both if timings[backend].commit != runs[backend].commit]
-    hardware = [backend for backend in both if _hardware(timings[backend].machine) != _hardware(runs[backend].machine)]
+    hardware = [backend for backend in both if hardware(timings[backend].machine) != hardware(runs[backend].machine)]
     return [
         f"{listing([BACKENDS[backend] for backend in backends])}: timed {how} than trained."
         for backends, how in ((versions, "with another version of this project"), (hardware, "on another machine"))
         if backends
     ]
-
-
-def _hardware(facts: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(facts.get(key) for key in HARDWARE)
 
 
 def _caveats(results: Results) -> list[str]:
@@ -157,7 +154,7 @@ def _caveats(results: Results) -> list[str]:
         caveats.append(f"Training has not finished: {listing(unfinished)}.")
     if _differ(run.commit for run in runs.values()) or _differ(one.commit for one in timings.values()):
         caveats.append("The backends ran different versions of this project; the commit of each is listed below.")
-    if _differ(_hardware(run.machine) for run in runs.values()):
+    if _differ(hardware(run.machine) for run in runs.values()):
         caveats.append("The backends were trained on different machines: their training times do not compare.")
     return caveats
 

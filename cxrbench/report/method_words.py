@@ -52,8 +52,9 @@ def course(results: Results) -> str:
     return (
         f"At every grid of samples the generator drew {results.courses[0].course.n} images of the same latents, which "
         "were measured afterwards like the samples, at that N: a bold line per backend with its 95 % interval"
-        f"{', thin ones of other seeds' * seeds}, real images in gray. Time is that of training, without the drawing. "
-        "As in MLPerf, the clock stops at the first point that reaches the aim."
+        f"{', thin ones of other seeds' * seeds}, real images in gray. Time is that of the training loop: with what "
+        "each session has to compile and with the writing of checkpoints, but without the drawing. As in MLPerf, the "
+        "clock stops at the first point that reaches the aim; the aim may have been reached since the point before."
     )
 
 

@@ -116,7 +116,10 @@ class Record(Schema):
 
 
 class NotMeasured(Schema):
-    """What is missing, and why: ``metric`` is a metric's name or that of a whole stage (train, bench, evaluate)."""
+    """What is missing, and why: ``metric`` is a metric's name or that of a whole stage (train, bench, evaluate).
+
+    It is ``seed`` for a training from another seed that is left out.
+    """
 
     backend: Backend
     metric: Name
@@ -192,7 +195,7 @@ class Process(Schema):
 
 
 class SeedFigures(Schema):
-    """One figure of one backend after trainings that differ in their seed alone, by seed."""
+    """One figure of one backend by seed, after trainings of the same settings, data and steps."""
 
     backend: Backend
     metric: Name
@@ -202,6 +205,7 @@ class SeedFigures(Schema):
 class Manifest(Schema):
     """What the report is of; ``runs`` and ``benchmarks`` hold where each backend was trained and where it was timed.
 
+    ``seed_runs`` holds the same of its trainings from further seeds, which may be of another version or machine.
     The keys with a default are not in reports of earlier versions.
     """
 
@@ -216,6 +220,7 @@ class Manifest(Schema):
     attribution: Text
     command: Name
     runs: dict[Backend, Run]
+    seed_runs: dict[Backend, list[Run]] = {}
     benchmarks: dict[Backend, Timing] = {}
     evaluations: dict[Backend, Origin] = {}
 

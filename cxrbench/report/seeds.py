@@ -1,86 +1,126 @@
-"""Further trainings of one backend from other seeds: how far quality spreads by the seed, at the end and before."""
+"""Further trainings of one backend from other seeds: which are set beside its own, and what a report keeps of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from cxrbench.config import Config
+from cxrbench.config import Config, seedless_fingerprint
 from cxrbench.folders import RUNS, RunFolder
 from cxrbench.report.courses import Training
 from cxrbench.report.gather import Side
-from cxrbench.report.results import SeedFigures, read
+from cxrbench.report.results import NotMeasured, Results, Run, SeedFigures, read
 from cxrbench.report.stages import Evaluation, RunManifest
 
-BySeed = dict[str, dict[str, Evaluation]]  # by backend, that of the report's own training first
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of one backend, evaluated; ``name`` is that of its experiment."""
+
+    name: str
+    run: RunManifest
+    evaluation: Evaluation
+
+    @property
+    def seed(self) -> str:
+        return str(self.run.seeds["train"])
 
 
-def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> BySeed:
-    """The evaluations of every backend's trainings, by seed.
+BySeed = dict[str, dict[str, Trained]]  # by backend, that of the report's own training first
+
+
+def with_seeds(results: Results, config: Config, sides: list[Side], runs: Path = RUNS) -> Results:
+    """The results, with the trainings of all seeds: their figures, quality along them, and where the further ones ran.
+
+    What is left out stands among what was not measured, with its reason.
+    """
+    found, left_out = read_seeds(config, sides, runs)
+    several = {backend: own for backend, own in found.items() if len(own) > 1}
+    further = {
+        backend: [Run.model_validate(one.run.model_dump()) for one in list(own.values())[1:]]
+        for backend, own in several.items()
+    }
+    return results.model_copy(
+        update={
+            "manifest": results.manifest.model_copy(update={"seed_runs": further}),
+            "seeds": [figure for backend, own in several.items() for figure in _figures(backend, own)],
+            "courses": [training for backend, own in found.items() for training in _courses(backend, own)],
+            "not_measured": results.not_measured + left_out,
+        }
+    )
+
+
+def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> tuple[BySeed, list[NotMeasured]]:
+    """The trainings of every backend by seed, and those that were found and left out.
 
     Other seeds are found by their name, ``<name>-seed<number>``, and are trainings of the same settings, data and
-    steps, evaluated alike; others of that name are said and left out.
+    steps, evaluated alike. Of several of one seed the first by name is kept.
     """
     found: BySeed = {}
+    left_out: list[NotMeasured] = []
     for side in sides:
-        if not side.run or not side.evaluation:
-            continue
-        found[side.backend] = {str(side.run.seeds["train"]): side.evaluation}
-        for folder in sorted(runs.glob(f"{config.name}-seed*/{side.backend}")):
-            seed, other = _other_seed(RunFolder(folder), side.run, side.evaluation)
-            if other:
-                found[side.backend][seed] = other
-    return found
+        own: dict[str, Trained] = {}
+        if side.run and side.evaluation:
+            own[str(side.run.seeds["train"])] = Trained(config.name, side.run, side.evaluation)
+            found[side.backend] = own
+        for path in sorted(runs.glob(f"{config.name}-seed*/{side.backend}")):
+            other = _beside(RunFolder(path), own)
+            if isinstance(other, Trained):
+                own[other.seed] = other
+            else:
+                gap = {"backend": side.backend, "metric": "seed", "reason": f"{path.parent.name}: {other}"}
+                left_out.append(NotMeasured.model_validate(gap))
+    return found, left_out
 
 
-def seed_figures(found: BySeed) -> list[SeedFigures]:
-    """Every figure of quality of each backend that was trained from several seeds."""
-    several = {backend: own for backend, own in found.items() if len(own) > 1}
-    return [figure for backend, own in several.items() for figure in _figures(backend, own)]
+def _beside(folder: RunFolder, own: dict[str, Trained]) -> Trained | str:
+    """The training of a folder, or why it cannot be set beside those of its backend, of which the main one is first."""
+    if not folder.manifest.exists() or not folder.evaluation.exists():
+        return "it was not trained and evaluated"
+    if not own:
+        return "this report has no training of this backend, evaluated, to set it beside"
+    main, name = next(iter(own.values())), folder.path.parent.name
+    other = Trained(name, read(folder.manifest, RunManifest), read(folder.evaluation, Evaluation))
+    alike = {
+        "settings": seedless_fingerprint(other.run.config) == seedless_fingerprint(main.run.config),
+        "data": other.run.data_fingerprint == main.run.data_fingerprint,
+        "steps": other.run.steps == main.run.steps == other.evaluation.step,
+        "N or evaluation seed": _measured_by(other.evaluation) == _measured_by(main.evaluation),
+        "seed": other.seed not in own,
+    }
+    different = [what for what, same in alike.items() if not same]
+    if not different:
+        return other
+    taken = "" if alike["seed"] else f"; {own[other.seed].name} has seed {other.seed}, too"
+    return f"its {', '.join(different)} cannot be set beside {main.name}'s{taken}"
 
 
-def courses(found: BySeed, batch_size: int) -> list[Training]:
+def _measured_by(evaluation: Evaluation) -> tuple[int, int]:
+    return evaluation.n, evaluation.seed
+
+
+def _courses(backend: str, own: dict[str, Trained]) -> list[Training]:
     """Quality along every training of which images were kept."""
     return [
         Training.model_validate(
-            {"backend": backend, "seed": int(seed), "main": not number, "batch_size": batch_size, "course": own.course}
+            {
+                "backend": backend,
+                "seed": int(seed),
+                "main": not number,
+                "batch_size": one.run.config["train"]["batch_size"],
+                "course": one.evaluation.course,
+            }
         )
-        for backend, evaluations in found.items()
-        for number, (seed, own) in enumerate(evaluations.items())
-        if own.course
+        for number, (seed, one) in enumerate(own.items())
+        if one.evaluation.course
     ]
 
 
-def _other_seed(folder: RunFolder, run: RunManifest, evaluation: Evaluation) -> tuple[str, Evaluation | None]:
-    if not folder.manifest.exists() or not folder.evaluation.exists():
-        print(f"report: {folder.path} is left out: it was not trained and evaluated", flush=True)
-        return "", None
-    manifest, other = read(folder.manifest, RunManifest), read(folder.evaluation, Evaluation)
-    seed = str(manifest.seeds["train"])
-    alike = {
-        "settings": _settings(manifest) == _settings(run),
-        "data": manifest.data_fingerprint == run.data_fingerprint,
-        "steps": manifest.steps == run.steps == other.step,
-        "N or evaluation seed": (other.n, other.seed) == (evaluation.n, evaluation.seed),
-        "seed": seed != str(run.seeds["train"]),
-    }
-    different = [name for name, same in alike.items() if not same]
-    if different:
-        print(
-            f"report: {folder.path} is left out: its {', '.join(different)} cannot be set beside this run's", flush=True
-        )
-    return seed, None if different else other
-
-
-def _settings(manifest: RunManifest) -> dict[str, object]:
-    """All but the name, the seed, and what decides nothing of the weights."""
-    kept = {key: manifest.config[key] for key in ("data", "model", "objective", "optimizer", "compute")}
-    return kept | {"batch_size": manifest.config["train"]["batch_size"]}
-
-
-def _figures(backend: str, evaluations: dict[str, Evaluation]) -> list[SeedFigures]:
+def _figures(backend: str, own: dict[str, Trained]) -> list[SeedFigures]:
+    """Every figure of quality that all of these trainings have."""
     by_seed = {
-        seed: {one.metric: one.value for one in found.records if one.backend == backend}
-        for seed, found in evaluations.items()
+        seed: {record.metric: record.value for record in one.evaluation.records if record.backend == backend}
+        for seed, one in own.items()
     }
     shared = set.intersection(*(set(figures) for figures in by_seed.values()))
     return [

@@ -20,6 +20,7 @@ from cxrbench.report.wording import (
     number,
     quantity,
     shown,
+    span,
 )
 
 NOTHING = "–"
@@ -54,12 +55,12 @@ def quality(results: Results) -> Table:
         made = [figure(one for one in own if (one.backend, one.variant) == maker) for maker in makers]
         rows.append([_metric_head(name, own[0]), real, *made, *_between_seeds(results, name)])
     heads = [_head(records, maker) for maker in makers]
-    seeds = [Cell("Between seeds", "of trainings alike in all else")] if results.seeds else []
+    seeds = [Cell("Between seeds", "of trainings of the same settings, data and steps")] if results.seeds else []
     return Table([Cell("Metric"), Cell(BACKENDS[REAL], "same N", REAL), *heads, *seeds], rows)
 
 
 def _between_seeds(results: Results, name: str) -> list[Cell]:
-    """How far a figure spreads by the seed alone: a difference between backends that is smaller is none."""
+    """How far a figure spreads from seed to seed: a difference between backends that is smaller is none."""
     if not results.seeds:
         return []
     spreads = [
@@ -67,8 +68,9 @@ def _between_seeds(results: Results, name: str) -> list[Cell]:
         for one in results.seeds
         if one.metric == name
     ]
-    counts = {len(one.values) for one in results.seeds if one.metric == name}
-    return [Cell("; ".join(spreads) or NOTHING, f"{max(counts)} seeds" if counts else "")]
+    counts = [len(one.values) for one in results.seeds if one.metric == name]
+    seeds = f"{span(str(min(counts)), str(max(counts)))} seeds" if counts else ""
+    return [Cell("; ".join(spreads) or NOTHING, seeds)]
 
 
 def timing(results: Results) -> Table:

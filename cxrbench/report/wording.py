@@ -31,6 +31,7 @@ LABELS = {
     "gemm_rate": "Matrix product",
     "copy_rate": "Copy",
     "parity": "Parity",
+    "seed": "A training from another seed",
 }
 
 
@@ -145,6 +146,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def span(low: str, high: str) -> str:
+    """``2 min 0 s to 3 min 0 s``; one of the two where they read alike."""
+    return low if low == high else f"{low} to {high}"
 
 
 def listing(words: list[str]) -> str:

@@ -12,7 +12,7 @@ from cxrbench.report.overview import write_overview
 from cxrbench.report.page import write_report
 from cxrbench.report.records import write_records
 from cxrbench.report.results import ReportError
-from cxrbench.report.seeds import courses, read_seeds, seed_figures
+from cxrbench.report.seeds import with_seeds
 
 
 def report_task(config: Config, backends: list[str], runs: Path, reports: Path, name: str | None = None) -> Path:
@@ -35,10 +35,8 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
         raise ReportError(f"report name {name!r}: use letters, digits, dots, dashes and underscores only")
     folder = reports / name
     results, sides = gather(config, backends, runs, name)
-    by_seed = read_seeds(config, sides, runs)
-    batch = results.manifest.config["train"]["batch_size"]
-    further = {"seeds": seed_figures(by_seed), "courses": courses(by_seed, batch)}
-    results = results.model_copy(update=further | {"target_kid": config.evaluate.target_kid})
+    results = with_seeds(results, config, sides, runs)
+    results = results.model_copy(update={"target_kid": config.evaluate.target_kid})
     if results.manifest.config_fingerprint != config.fingerprint:
         print(f"report: the runs of {config.name} had other settings than those given now; theirs are reported")
     for entry in results.not_measured:

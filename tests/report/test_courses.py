@@ -7,9 +7,9 @@ from cxrbench.data.batches import Dataset
 from cxrbench.folders import run_folder
 from cxrbench.quality.intensity import intensity_wasserstein
 from cxrbench.quality.sets import RealSets
-from cxrbench.report import course_words, quality_figures
+from cxrbench.report import course_words, method_words, quality_figures
 from cxrbench.report.course_tables import time_to_quality
-from cxrbench.report.courses import LEADING, Course, Training, apart, best, reached
+from cxrbench.report.courses import LEADING, Course, Training, apart, best, in_common, reached
 from cxrbench.report.results import Results
 from cxrbench.report.training_charts import training_charts
 from cxrbench.tasks.report import report_task
@@ -34,6 +34,13 @@ def training(backend, *values, seed=0, main=True):
     ]
     course = Course.model_validate({"n": 100, "floor": {LEADING: 0.001}, "points": points})
     return Training(backend=backend, seed=seed, main=main, batch_size=32, course=course)
+
+
+def unmeasured(backend, epochs, seed=0, main=True):
+    """A training of which the figure that leads was not computed at any point."""
+    one = training(backend, *[1.0] * epochs, seed=seed, main=main)
+    points = [point.model_copy(update={"figures": {}}) for point in one.course.points]
+    return one.model_copy(update={"course": Course(n=100, floor={}, points=points)})
 
 
 def with_courses(results: Results, *trainings: Training) -> Results:
@@ -66,30 +73,92 @@ def test_the_spread_of_seeds_widens_the_band():
     assert "torch" not in apart([jax, other, torch], LEADING)
 
 
-def test_sentences_and_table_tell_time_images_and_who_never_came_there(results):
-    made = with_courses(
-        results, training("jax", 0.3, 0.05), training("torch", 0.3, 0.07), training("jax", 0.1, 0.2, seed=1, main=False)
-    )
-    (sentence,) = course_words.sentences(made)
-    assert sentence == (
+def test_a_backend_of_several_seeds_is_apart_only_with_all_of_them():
+    near = [training(backend, 0.30, 0.20, 0.10) for backend in ("jax", "tensorflow")]
+    torch = training("torch", 0.60, 0.50, 0.40)
+    like_the_others = training("torch", 0.31, 0.21, 0.11, seed=1, main=False)
+    assert apart([*near, torch, like_the_others], LEADING) == {}
+    as_far = training("torch", 0.70, 0.45, 0.35, seed=1, main=False)
+    assert apart([*near, torch, as_far], LEADING) == {"torch": "worse"}
+
+
+def test_a_training_without_the_figure_leaves_the_others_to_be_compared():
+    near = [training(backend, 0.30, 0.20, 0.10) for backend in ("jax", "tensorflow")]
+    torch = training("torch", 0.60, 0.50, 0.40)
+    nothing = unmeasured("torch", 3, seed=1, main=False)
+    assert in_common([*near, torch, nothing], LEADING) == [50, 100, 150]
+    assert apart([*near, torch, nothing], LEADING) == {"torch": "worse"}
+    assert apart([near[0], torch, unmeasured("tensorflow", 3)], LEADING) == {"jax": "better", "torch": "worse"}
+    assert in_common([nothing], LEADING) == [] and apart([nothing], LEADING) == {}
+
+
+def test_the_sentence_tells_the_time_and_who_never_came_there(results):
+    made = with_courses(results, training("jax", 0.3, 0.05), training("torch", 0.3, 0.07))
+    assert course_words.sentences(made) == [
         "KID, Inception-v3, came down to the aim of 0.0600 after 2 min 0 s of training on JAX; "
         "its best was 0.0700 on PyTorch."
-    )
-    table = time_to_quality(made)
-    assert [(row[0].text, row[0].small, row[1].text, row[2].text) for row in table.rows] == [
-        ("JAX", "seed 0", "2 min 0 s", "3,200"),
-        ("PyTorch", "", "not reached", "–"),
-        ("JAX", "seed 1", "not reached", "–"),
     ]
-    assert "0.0600" in table.columns[1].text
+    assert course_words.sentences(with_courses(results)) == []
+
+
+def test_of_several_seeds_the_sentence_tells_the_first_the_last_and_how_many_came(results):
+    seeds = {
+        "jax": [(0.3, 0.05), (0.3, 0.2, 0.06), (0.3, 0.2, 0.1)],
+        "torch": [(0.3, 0.07), (0.3, 0.09)],
+        "tensorflow": [(0.3, 0.2, 0.1, 0.05)],
+    }
+    trainings = [
+        training(backend, *values, seed=seed, main=not seed)
+        for backend, own in seeds.items()
+        for seed, values in enumerate(own)
+    ]
+    assert course_words.sentences(with_courses(results, *trainings)) == [
+        "KID, Inception-v3, came down to the aim of 0.0600 after 2 min 0 s to 3 min 0 s of training on JAX (2 of 3 "
+        "seeds reached it) and after 4 min 0 s of training on TensorFlow; its best was 0.0700 to 0.0900 on PyTorch (0 "
+        "of 2 seeds reached it)."
+    ]
+
+
+def test_nothing_is_said_of_the_quality_of_a_backend_that_was_not_measured(results):
+    made = with_courses(results, training("jax", 0.3, 0.07), unmeasured("torch", 2))
+    assert course_words.sentences(made) == [
+        "KID, Inception-v3, did not come down to the aim of 0.0600: its best was 0.0700 on JAX."
+    ]
+    assert course_words.sentences(with_courses(results, unmeasured("torch", 2))) == []
 
 
 def test_a_report_names_whose_curve_lies_apart_before_its_speed(results):
     near = [training(backend, 0.3, 0.2, 0.1) for backend in ("jax", "tensorflow")]
-    made = with_courses(results, *near, training("torch", 0.6, 0.5, 0.4))
-    (said,) = course_words.caveats(made)
-    assert said.startswith("PyTorch: worse images than the others'") and "of one seed each" in said
+    far = training("torch", 0.6, 0.5, 0.4, 0.3)
+    assert course_words.caveats(with_courses(results, *near, far)) == [
+        "PyTorch: worse images than the others' at most of the 3 points that all measured trainings have in common "
+        "(KID, Inception-v3, intervals apart, of one seed each). Look at that before the speed."
+    ]
     assert course_words.caveats(with_courses(results)) == []
+
+
+def test_of_two_backends_that_lie_apart_each_is_named_beside_the_other(results):
+    made = with_courses(
+        results, training("jax", 0.3, 0.2, 0.1), training("torch", 0.6, 0.5, 0.4), unmeasured("tensorflow", 3)
+    )
+    better, worse = course_words.caveats(made)
+    assert better.startswith("JAX: better images than PyTorch's at most of the 3 points")
+    assert worse.startswith("PyTorch: worse images than JAX's at most of the 3 points")
+
+
+def test_who_has_one_seed_only_is_said(results):
+    once = [training(backend, 0.3, 0.2, 0.1) for backend in ("jax", "tensorflow")]
+    once.append(training("torch", 0.6, 0.5, 0.4))
+    again = [one.model_copy(update={"seed": 1, "main": False}) for one in once]
+    (some,) = course_words.caveats(with_courses(results, *once, again[0]))
+    assert "intervals apart, of one seed only on TensorFlow and PyTorch)" in some
+    (none,) = course_words.caveats(with_courses(results, *once, *again))
+    assert "intervals apart)" in none and "one seed" not in none
+
+
+def test_the_method_says_what_the_clock_of_a_training_has_in_it(results):
+    said = method_words.course(results)
+    assert "compile" in said and "the writing of checkpoints" in said and "without the drawing" in said
 
 
 def test_images_kept_while_training_are_measured_and_drawn(config, results, report, made):
@@ -123,7 +192,8 @@ def test_the_aim_is_a_setting_of_the_report(runs, tmp_path, target):
     folder = report_task(small_config(evaluate_target_kid=target), BACKENDS, runs, tmp_path / "reports")
     results = Results.model_validate_json((folder / "results.json").read_text())
     (sentence,) = course_words.sentences(with_courses(results, training("jax", 0.3, 0.05)))
-    assert ("on no backend" in sentence) == (target == "0.0001")
+    assert ("did not come down to the aim of 0.000100" in sentence) == (target == "0.0001")
+    assert ("came down to the aim of 0.500 after 1 min 0 s" in sentence) == (target == "0.5")
 
 
 def test_one_training_without_the_network_spoils_no_figure(results, tmp_path):

@@ -5,9 +5,13 @@ import shutil
 
 import pytest
 
+from cxrbench.config import OFF
+from cxrbench.report import seed_words
+from cxrbench.report.headline import headline
 from cxrbench.report.results import Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change
+from tests.report.fabricate_bench import MACHINE
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -26,6 +30,14 @@ def add_seed(runs, seed, value, name=None, **changes):
             one |= {"value": value, "ci_low": None, "ci_high": None}
     change(folder / "evaluation.json", records=records)
     return folder
+
+
+def with_seed_runs(results, *changes, backend="jax"):
+    """A report that has a further training of a backend for each of these changes: from seed 1, from seed 2 and on."""
+    main = results.manifest.runs[backend]
+    further = [main.model_copy(update={"seeds": {"train": n}} | one) for n, one in enumerate(changes, start=1)]
+    by_backend = results.manifest.seed_runs | {backend: further}
+    return results.model_copy(update={"manifest": results.manifest.model_copy(update={"seed_runs": by_backend})})
 
 
 def reported(config, runs, tmp_path):
@@ -67,3 +79,98 @@ def test_a_training_of_the_same_seed_is_left_out(config, runs, tmp_path, capsys)
     add_seed(runs, 0, 5.0, name="smoke-seed0")
     assert reported(config, runs, tmp_path)[0].seeds == []
     assert "its seed cannot be set beside" in capsys.readouterr().out
+
+
+def test_a_seed_of_before_a_setting_came_is_beside_and_one_where_it_is_on_is_not(config, runs, tmp_path):
+    earlier, on = config.model_dump(mode="json"), config.model_dump(mode="json")
+    for section, off in OFF.items():
+        for key in off:
+            del earlier[section][key]
+    earlier["train"]["seed"], on["train"]["seed"] = 1, 2
+    on["objective"]["average_decay"] = 0.9
+    add_seed(runs, 1, 123.0, config=earlier)
+    add_seed(runs, 2, 124.0, config=on)
+    results, _ = reported(config, runs, tmp_path)
+    (found,) = [one for one in results.seeds if one.metric == METRIC]
+    assert [*found.values] == ["0", "1"] and found.values["1"] == 123.0
+    assert [one.reason for one in results.not_measured if one.metric == "seed"] == [
+        "smoke-seed2: its settings cannot be set beside smoke's"
+    ]
+
+
+def test_what_is_left_out_stands_among_what_was_not_measured(config, runs, tmp_path):
+    add_seed(runs, 1, 5.0, steps=8)
+    (add_seed(runs, 2, 6.0) / "evaluation.json").unlink()
+    results, text = reported(config, runs, tmp_path)
+    assert [(one.backend, one.reason) for one in results.not_measured if one.metric == "seed"] == [
+        ("jax", "smoke-seed1: its steps cannot be set beside smoke's"),
+        ("jax", "smoke-seed2: it was not trained and evaluated"),
+    ]
+    assert "- **A training from another seed, JAX**: smoke-seed1: its steps cannot be set beside smoke's" in text
+    assert "- **A training from another seed, JAX**: smoke-seed2: it was not trained and evaluated" in text
+    assert results.manifest.seed_runs == {} and results.seeds == []
+
+
+def test_of_two_trainings_of_one_seed_the_first_is_kept_and_the_second_said(config, runs, tmp_path):
+    add_seed(runs, 1, 0.125, name="smoke-seed1-again")
+    add_seed(runs, 1, 123.0)
+    results, _ = reported(config, runs, tmp_path)
+    (found,) = [one for one in results.seeds if one.metric == METRIC]
+    assert [*found.values] == ["0", "1"] and found.values["1"] == 123.0
+    assert [one.reason for one in results.not_measured if one.metric == "seed"] == [
+        "smoke-seed1-again: its seed cannot be set beside smoke's; smoke-seed1 has seed 1, too"
+    ]
+
+
+def test_seeds_of_a_backend_without_an_evaluation_are_said(config, runs, tmp_path):
+    add_seed(runs, 1, 5.0)
+    (runs / "smoke" / "jax" / "evaluation.json").unlink()
+    results, _ = reported(config, runs, tmp_path)
+    (gap,) = [one for one in results.not_measured if one.metric == "seed"]
+    assert gap.backend == "jax" and gap.reason.startswith("smoke-seed1: this report has no training of this backend")
+
+
+def test_a_report_keeps_where_its_seeds_were_trained_and_says_what_does_not_compare(config, runs, tmp_path):
+    elsewhere = {"device": "gpu", "machine": MACHINE | {"gpu": "Some GPU"}}
+    add_seed(runs, 1, 5.0, commit="f" * 40, train_seconds=99.5, status="stopped", **elsewhere)
+    add_seed(runs, 2, 6.0)
+    results, text = reported(config, runs, tmp_path)
+    assert [*results.manifest.seed_runs] == ["jax"]
+    stranger, alike = results.manifest.seed_runs["jax"]
+    assert (stranger.seeds["train"], stranger.commit, stranger.train_seconds) == (1, "f" * 40, 99.5)
+    assert (stranger.status, stranger.device, stranger.machine["gpu"]) == ("stopped", "gpu", "Some GPU")
+    assert (alike.seeds["train"], alike.commit) == (2, results.manifest.runs["jax"].commit)
+    said = [
+        "Trained with another version of this project or of its packages than the backend's main seed: "
+        "JAX from seed 1. A spread between these seeds may be one between versions.",
+        "Trained on another machine or device than the backend's main seed: JAX from seed 1. "
+        "Training times do not compare between these seeds.",
+        "Training from a further seed has not finished: JAX from seed 1.",
+    ]
+    assert seed_words.caveats(results) == said
+    assert set(said) <= set(headline(results).caveats)
+    assert all(f"- {one}" in text for one in said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, []),
+        ({"machine": MACHINE | {"os": "Linux 7.0"}}, []),  # no part of what decides a speed
+        ({"commit": "f" * 40}, ["another version"]),
+        ({"versions": {"keras": "3.16.0", "jax": "1.2.3"}}, ["another version"]),
+        ({"machine": MACHINE | {"cpu": "Other"}}, ["another machine"]),
+        ({"device": "gpu"}, ["another machine"]),
+        ({"status": "running"}, ["not finished"]),
+    ],
+)
+def test_each_difference_of_a_seed_is_said_by_itself(changes, said, results):
+    caveats = seed_words.caveats(with_seed_runs(results, changes))
+    assert len(caveats) == len(said) and all(part in one for part, one in zip(said, caveats, strict=True))
+
+
+def test_seeds_of_several_backends_are_named_with_theirs(results):
+    other = {"commit": "f" * 40}
+    made = with_seed_runs(with_seed_runs(results, other, {}, other), other, backend="torch")
+    (said,) = seed_words.caveats(made)
+    assert "main seed: JAX from seeds 1 and 3; PyTorch from seed 1." in said

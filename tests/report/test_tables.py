@@ -6,8 +6,8 @@ import pytest
 
 from cxrbench.quality.registry import find
 from cxrbench.report import tables
-from cxrbench.report.results import Results
-from cxrbench.report.wording import with_interval
+from cxrbench.report.results import Results, SeedFigures
+from cxrbench.report.wording import metric_label, with_interval
 from tests.report.fabricate import BACKENDS
 
 TRAINED = {"zlib-wrapper": "1", "tensorflow_cpu": "2.21.0", "numpy": "2.4.6", "keras": "3.15.1"}
@@ -46,3 +46,12 @@ def test_a_figure_of_quality_and_its_interval_are_in_one_unit(results, name):
     cell = tables.figure([record])
     assert (cell.text, cell.small) == ("0.250", "0.125 to 0.500")
     assert with_interval(record) == "0.250 (0.125 to 0.500)"
+
+
+def test_a_spread_tells_of_how_many_seeds_it_is_and_what_they_have_in_common(results):
+    values = {"jax": {"0": 0.25, "1": 0.5, "2": 0.375}, "torch": {"0": 0.125, "1": 0.75}}
+    figures = [SeedFigures(backend=one, metric="kid_inception", values=own) for one, own in values.items()]
+    table = tables.quality(results.model_copy(update={"seeds": figures}))
+    (spread,) = [row[-1] for row in table.rows if row[0].text == metric_label("kid_inception")]
+    assert (spread.text, spread.small) == ("JAX: 0.250 to 0.500; PyTorch: 0.125 to 0.750", "2 to 3 seeds")
+    assert table.columns[-1].small == "of trainings of the same settings, data and steps"

@@ -1,0 +1,54 @@
+"""What keeps a backend's further seeds from being trainings like its main one, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cxrbench.measure.machine import PACKAGES, canonical, hardware
+from cxrbench.report.results import Results, Run
+from cxrbench.report.wording import BACKENDS, listing
+
+
+def caveats(results: Results) -> list[str]:
+    """Seeds that were trained by another version or elsewhere than the main one of their backend, or not to the end."""
+    versions = _named(results, lambda seed, main: _software(seed) != _software(main))
+    places = _named(results, lambda seed, main: _place(seed) != _place(main))
+    unfinished = _named(results, lambda seed, _: seed.status not in (None, "finished"))
+    return [
+        f"{said}: {'; '.join(named)}.{meaning}"
+        for said, named, meaning in (
+            (
+                "Trained with another version of this project or of its packages than the backend's main seed",
+                versions,
+                " A spread between these seeds may be one between versions.",
+            ),
+            (
+                "Trained on another machine or device than the backend's main seed",
+                places,
+                " Training times do not compare between these seeds.",
+            ),
+            ("Training from a further seed has not finished", unfinished, ""),
+        )
+        if named
+    ]
+
+
+def _named(results: Results, unlike: Callable[[Run, Run], bool]) -> list[str]:
+    """``JAX from seeds 1 and 2``, for every backend with such seeds beside its main one."""
+    manifest, found = results.manifest, []
+    for backend, further in manifest.seed_runs.items():
+        seeds = [str(run.seeds["train"]) for run in further if unlike(run, manifest.runs[backend])]
+        if seeds:
+            found.append(f"{BACKENDS[backend]} from seed{'s' * (len(seeds) > 1)} {listing(seeds)}")
+    return found
+
+
+def _software(run: Run) -> tuple[Any, ...]:
+    """The commit and the packages that decide a result."""
+    versions = {canonical(name): version for name, version in run.versions.items()}
+    return (run.commit, *(versions.get(name) for name in PACKAGES))
+
+
+def _place(run: Run) -> tuple[Any, ...]:
+    return (run.device, *hardware(run.machine))
