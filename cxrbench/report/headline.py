@@ -137,10 +137,10 @@ def _unlike_training(results: Results) -> list[str]:
     runs, timings = results.manifest.runs, results.manifest.benchmarks
     both = [backend for backend in timings if backend in runs]
     versions = [backend for backend in both if timings[backend].commit != runs[backend].commit]
-    hardware = [backend for backend in both if hardware(timings[backend].machine) != hardware(runs[backend].machine)]
+    elsewhere = [backend for backend in both if hardware(timings[backend].machine) != hardware(runs[backend].machine)]
     return [
         f"{listing([BACKENDS[backend] for backend in backends])}: timed {how} than trained."
-        for backends, how in ((versions, "with another version of this project"), (hardware, "on another machine"))
+        for backends, how in ((versions, "with another version of this project"), (elsewhere, "on another machine"))
         if backends
     ]
 

@@ -9,7 +9,8 @@ from cxrbench.config import Config, seedless_fingerprint
 from cxrbench.folders import RUNS, RunFolder
 from cxrbench.report.courses import Training
 from cxrbench.report.gather import Side
-from cxrbench.report.results import NotMeasured, Results, Run, SeedFigures, read
+from cxrbench.report.instructions import seed_commands
+from cxrbench.report.results import Manifest, NotMeasured, Results, Run, SeedFigures, read
 from cxrbench.report.stages import Evaluation, RunManifest
 
 
@@ -42,7 +43,9 @@ def with_seeds(results: Results, config: Config, sides: list[Side], runs: Path =
     }
     return results.model_copy(
         update={
-            "manifest": results.manifest.model_copy(update={"seed_runs": further}),
+            "manifest": results.manifest.model_copy(
+                update={"seed_runs": further, "command": _commands(results.manifest, several)}
+            ),
             "seeds": [figure for backend, own in several.items() for figure in _figures(backend, own)],
             "courses": [training for backend, own in found.items() for training in _courses(backend, own)],
             "not_measured": results.not_measured + left_out,
@@ -71,6 +74,17 @@ def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> tuple[By
                 gap = {"backend": side.backend, "metric": "seed", "reason": f"{path.parent.name}: {other}"}
                 left_out.append(NotMeasured.model_validate(gap))
     return found, left_out
+
+
+def _commands(manifest: Manifest, several: BySeed) -> str:
+    """How to make a report anew that has further seeds."""
+    lines = [
+        line
+        for backend, own in several.items()
+        for seed in list(own)[1:]
+        for line in seed_commands(manifest.config, backend, int(seed))
+    ]
+    return "\n".join([manifest.command, *(["# Further seeds, before the report:", *lines] if lines else [])])
 
 
 def _beside(folder: RunFolder, own: dict[str, Trained]) -> Trained | str:

@@ -55,6 +55,10 @@ def test_seeds_are_gathered_and_shown(config, runs, tmp_path):
     )
     row = next(line for line in text.splitlines() if line.startswith("| Pixel intensities, Wasserstein-1"))
     assert "JAX: 0.125 to 123" in row and "3 seeds" in row
+    for seed in (1, 2):
+        further = f"--config smoke --set train.seed={seed} --set name=smoke-seed{seed}"
+        assert f"python -m cxrbench train {further} --backend jax\n" in text
+        assert f"python -m cxrbench evaluate {further} --backends jax\n" in text
 
 
 def test_without_other_seeds_there_is_no_column(config, runs, tmp_path):
