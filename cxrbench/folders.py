@@ -27,7 +27,7 @@ class RunFolder:
 
     @property
     def manifest(self) -> Path:
-        """What ran, on which machine, with which versions and settings (JSON)."""
+        """What ran, on which machine, with which versions and settings, in which sessions (JSON)."""
         return self.path / "run.json"
 
     @property

@@ -10,7 +10,7 @@ import pytest
 NEED_KERAS = (
     "gan", "backends", "native", "stock", "variants",
     "parity/test_record.py", "tasks/test_bench.py", "tasks/test_train.py", "tasks/test_train_resuming.py",
-    "tasks/test_profile.py", "measure/test_work_engines.py",
+    "tasks/test_train_sessions.py", "tasks/test_profile.py", "measure/test_work_engines.py",
 )  # fmt: skip
 
 

@@ -20,13 +20,19 @@ SUFFIX = ".weights.h5"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state after ``step`` steps. Any backend can load what another wrote."""
+    """The state after ``step`` steps. Any backend can load what another wrote.
+
+    ``train_seconds`` are those of training until then, ``progress_seconds`` those of sample grids and the measuring of
+    quality; None where nobody counted, and in a note of an earlier version.
+    """
 
     step: int
     training_fingerprint: str
     data_fingerprint: str
     backend: str
     sha256: str
+    train_seconds: float | None = None
+    progress_seconds: float | None = None
 
     @property
     def file_name(self) -> str:
@@ -34,7 +40,14 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: Path, gan: DCGAN, step: int, training_fingerprint: str, data_fingerprint: str, backend: str
+    folder: Path,
+    gan: DCGAN,
+    step: int,
+    training_fingerprint: str,
+    data_fingerprint: str,
+    backend: str,
+    train_seconds: float | None = None,
+    progress_seconds: float | None = None,
 ) -> Checkpoint:
     """Write the state, then the note that makes it a checkpoint.
 
@@ -47,7 +60,8 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"partial{SUFFIX}"
     gan.save_weights(partial)
-    checkpoint = Checkpoint(step, training_fingerprint, data_fingerprint, backend, _sha256(partial))
+    identity = (step, training_fingerprint, data_fingerprint, backend, _sha256(partial))
+    checkpoint = Checkpoint(*identity, train_seconds, progress_seconds)
     os.replace(partial, folder / checkpoint.file_name)
     write_json(_note(folder, step), asdict(checkpoint))
     return checkpoint

@@ -16,6 +16,7 @@ from cxrbench.folders import LOSS_COLUMNS, PROGRESS_COLUMNS, RunFolder, parity_f
 from cxrbench.report.instructions import instructions
 from cxrbench.report.proof import compare_first_steps, read_parity
 from cxrbench.report.results import REAL, Manifest, NotMeasured, Read, Record, ReportError, Results, Run, Timing, read
+from cxrbench.report.sessions import Session
 from cxrbench.report.stages import Benchmark, Evaluation, RunManifest, SampleManifest
 
 
@@ -231,7 +232,7 @@ def _manifest(config: Config, sides: list[Side], name: str) -> Manifest:
     first = next(iter(runs.values()), None)
     ran: RunManifest | Benchmark | None = first or next(iter(timed.values()), None)
     settings = ran.config if ran else config.model_dump(mode="json")
-    made: list[RunManifest | Benchmark] = [*runs.values(), *timed.values()]
+    made: list[Session | Benchmark] = [*(part for run in runs.values() for part in run.parts), *timed.values()]
     commits = {one.commit for one in made}
     return Manifest.model_validate(
         {

@@ -10,7 +10,8 @@ from cxrbench.measure.machine import hardware
 from cxrbench.report import course_words, parity_words, seed_words, winners
 from cxrbench.report.change_tables import greatest
 from cxrbench.report.peers import against_native, against_stock
-from cxrbench.report.results import OURS, Results
+from cxrbench.report.results import OURS, Results, Run
+from cxrbench.report.sessions import unlike
 from cxrbench.report.standings import Standing, ranking, ratio, standings
 from cxrbench.report.timing_caveats import timing_caveats
 from cxrbench.report.wording import BACKENDS, listing, machine, quantity, setting_parts, with_interval
@@ -68,6 +69,7 @@ def headline(results: Results) -> Headline:
             *timing_caveats(results),
             *_devices(results),
             *_unlike_training(results),
+            *_sessions(results),
             *_caveats(results),
         ],
     )
@@ -133,16 +135,39 @@ def _devices(results: Results) -> list[str]:
 
 
 def _unlike_training(results: Results) -> list[str]:
-    """Benchmarks of another version or machine than the training of the same backend."""
+    """Benchmarks of another version or machine than every session of the training of the same backend."""
     runs, timings = results.manifest.runs, results.manifest.benchmarks
     both = [backend for backend in timings if backend in runs]
-    versions = [backend for backend in both if timings[backend].commit != runs[backend].commit]
-    elsewhere = [backend for backend in both if hardware(timings[backend].machine) != hardware(runs[backend].machine)]
+    versions = [backend for backend in both if timings[backend].commit not in _commits(runs[backend])]
+    elsewhere = [backend for backend in both if hardware(timings[backend].machine) not in _places(runs[backend])]
     return [
         f"{listing([BACKENDS[backend] for backend in backends])}: timed {how} than trained."
         for backends, how in ((versions, "with another version of this project"), (elsewhere, "on another machine"))
         if backends
     ]
+
+
+def _sessions(results: Results) -> list[str]:
+    """Trainings that were not made in one place with one version, or of which a part is not recorded."""
+    caveats = []
+    for backend, run in results.manifest.runs.items():
+        name, first, how = BACKENDS[backend], run.unrecorded_steps, unlike(run.parts)
+        if first:
+            caveats.append(f"{name}: where and with what its first {first:,} steps were trained is not recorded.")
+        if how:
+            caveats.append(
+                f"{name} was trained in {len(run.parts)} sessions, {listing(how)}: its training time is a sum over "
+                "them, and each is listed below."
+            )
+    return caveats
+
+
+def _commits(run: Run) -> frozenset[str | None]:
+    return frozenset(one.commit for one in run.parts)
+
+
+def _places(run: Run) -> frozenset[tuple[Any, ...]]:
+    return frozenset(hardware(one.machine) for one in run.parts)
 
 
 def _caveats(results: Results) -> list[str]:
@@ -152,9 +177,9 @@ def _caveats(results: Results) -> list[str]:
     unfinished = [BACKENDS[backend] for backend, run in runs.items() if run.status not in (None, "finished")]
     if unfinished:
         caveats.append(f"Training has not finished: {listing(unfinished)}.")
-    if _differ(run.commit for run in runs.values()) or _differ(one.commit for one in timings.values()):
+    if _differ(_commits(run) for run in runs.values()) or _differ(one.commit for one in timings.values()):
         caveats.append("The backends ran different versions of this project; the commit of each is listed below.")
-    if _differ(hardware(run.machine) for run in runs.values()):
+    if _differ(_places(run) for run in runs.values()):
         caveats.append("The backends were trained on different machines: their training times do not compare.")
     return caveats
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from cxrbench.measure.machine import HARDWARE, PACKAGES, canonical
+from cxrbench.measure.machine import PACKAGES, canonical, hardware
 from cxrbench.parity.bounds import FIRST_STEPS
 from cxrbench.parity.result import Parity, Witness
 from cxrbench.report.instructions import parity_command, report_command
 from cxrbench.report.results import Results, Run, Timing
+from cxrbench.report.sessions import Session
 from cxrbench.report.wording import BACKENDS, difference, listing
 
 ALL = {2: "Both backends", 3: "All three backends"}
@@ -113,12 +114,15 @@ def _failing(results: Results) -> list[str]:
 def _strangers(results: Results, parity: Parity) -> list[str]:
     """What was shown with another version of this project than ran, or with one that is nowhere."""
     ran: list[tuple[str, Run | Timing]] = [*results.manifest.runs.items(), *results.manifest.benchmarks.items()]
-    commits = {backend: {made.commit for name, made in ran if name == backend} for backend in parity.witnesses}
+    commits = {
+        backend: {part.commit for name, made in ran if name == backend for part in _parts(made)}
+        for backend in parity.witnesses
+    }
     others = [backend for backend, found in commits.items() if found - {parity.witnesses[backend].commit}]
     unlike = [
         backend
         for backend, witness in parity.witnesses.items()
-        if any(_made_with(made) != _made_with(witness) for name, made in ran if name == backend)
+        if any(_unlike(made, witness) for name, made in ran if name == backend)
     ]
     unclean = [backend for backend, witness in parity.witnesses.items() if not witness.clean]
     return [
@@ -132,10 +136,22 @@ def _strangers(results: Results, parity: Parity) -> list[str]:
     ]
 
 
-def _made_with(made: Run | Timing | Witness) -> tuple[Any, ...]:
-    """The deciding packages and the hardware."""
+def _parts(made: Run | Timing) -> Sequence[Session | Timing]:
+    """What was made in one go: a training may have gone on elsewhere."""
+    if isinstance(made, Run):
+        return made.parts
+    return [made]
+
+
+def _unlike(made: Run | Timing, witness: Witness) -> bool:
+    """Whether the deciding packages or, of any part, the hardware differ."""
+    elsewhere = {hardware(part.machine) for part in _parts(made)} - {hardware(witness.machine)}
+    return bool(elsewhere) or _packages(made) != _packages(witness)
+
+
+def _packages(made: Run | Timing | Witness) -> tuple[str | None, ...]:
     versions = {canonical(name): version for name, version in made.versions.items()}
-    return (*(versions.get(name) for name in PACKAGES), *(made.machine.get(key) for key in HARDWARE))
+    return tuple(versions.get(name) for name in PACKAGES)
 
 
 def _commands(results: Results) -> str:

@@ -23,6 +23,7 @@ from cxrbench.errors import CxrbenchError
 from cxrbench.parity.result import Parity
 from cxrbench.report.courses import Training
 from cxrbench.report.first_steps import FirstSteps
+from cxrbench.report.sessions import Session
 
 OURS = "ours"
 HELD_OUT = "held-out"
@@ -139,7 +140,11 @@ class Origin(Schema):
 
 
 class Run(Origin):
-    """How one backend was trained, as a report keeps it."""
+    """How one backend was trained, as a report keeps it.
+
+    Where and with what is that of the process which came last; ``sessions`` has it of each, and is not in reports of
+    earlier versions.
+    """
 
     device: Name
     precision: Name
@@ -150,6 +155,19 @@ class Run(Origin):
     progress_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     status: Text = None
     started: Text = None
+    sessions: list[Session] = []
+
+    @property
+    def parts(self) -> list[Session]:
+        """The sessions that trained a step and are recorded; a run that has none, as of an earlier version, is one."""
+        known = [one for one in self.sessions if one.steps > one.first_step and one.device]
+        facts = {key: getattr(self, key) for key in ("steps", "started", "commit", "clean", "device", "machine")}
+        return known or [Session(first_step=0, seconds=self.train_seconds, **facts)]
+
+    @property
+    def unrecorded_steps(self) -> int:
+        """Of how many steps, the first ones, it is not known where and with what they were trained."""
+        return max((one.steps for one in self.sessions if not one.device), default=0)
 
 
 class Engine(Schema):

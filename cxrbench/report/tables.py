@@ -9,6 +9,7 @@ from typing import Any
 from cxrbench.measure.machine import PACKAGES, canonical
 from cxrbench.quality.registry import METRICS, find
 from cxrbench.report.results import REAL, Record, Results, Run, Timing, is_quality
+from cxrbench.report.sessions import Session
 from cxrbench.report.wording import (
     BACKENDS,
     backend_and_variant,
@@ -90,7 +91,7 @@ def timing(results: Results) -> Table:
 
 
 def training(results: Results) -> Table:
-    """One column per trained backend: steps, epochs, time, device, precision, seeds, commit."""
+    """One column per trained backend: steps, epochs, time, device, precision, seeds, commit; sessions, if several."""
     runs = results.manifest.runs
     lines = {
         "Status": [run.status or NOTHING for run in runs.values()],
@@ -102,7 +103,19 @@ def training(results: Results) -> Table:
         "Seeds": [_pairs(run.seeds) for run in runs.values()],
         "Commit": [_commit(run.commit, run.clean) for run in runs.values()],
     }
+    if any(len(run.parts) > 1 for run in runs.values()):
+        lines["Sessions"] = ["; ".join(_session(one) for one in run.parts) for run in runs.values()]
     return _by_backend([*runs], lines)
+
+
+def _session(one: Session) -> str:
+    """How far it came, in what time, where and with what."""
+    where = machine(one.machine, str(one.device))
+    by = f"by {BACKENDS[one.backend]} " if one.backend else ""
+    return (
+        f"to step {one.steps:,} in {duration(one.seconds)} {by}on {one.device} ({where}), commit "
+        f"{_commit(one.commit, one.clean)}"
+    )
 
 
 def _share_of_training(run: Run) -> str:

@@ -26,6 +26,7 @@ from cxrbench.measure import machine
 from cxrbench.report import verdicts
 from cxrbench.report.instructions import FROM_FILES, as_toml, flat
 from cxrbench.report.results import REAL, Manifest, Results, Run, Timing, is_quality, read
+from cxrbench.report.sessions import unlike
 from cxrbench.report.verdicts import Verdict
 from cxrbench.report.wording import BACKENDS, listing
 from cxrbench.tasks.bench import bench_task
@@ -142,6 +143,8 @@ def _other_environment(makings: list[Run | Timing], here: Environment, state: di
             yield "commit: there are uncommitted changes here"
         if isinstance(made, Run) and made.status not in (None, "finished"):
             yield f"training: the report's was {made.status} after {made.steps} steps, this one goes to its end"
+        if isinstance(made, Run) and (how := unlike(made.parts)):
+            yield f"training: the report's took {len(made.parts)} sessions, {listing(how)}; compared here is its last"
         # A report of an earlier version names a few packages only: what it does not name cannot be compared.
         then = {machine.canonical(name): version for name, version in made.versions.items()}
         yield from _each_difference("version of", then, {name: here.versions.get(name) for name in then})

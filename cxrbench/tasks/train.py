@@ -21,7 +21,7 @@ from cxrbench.config import Config
 from cxrbench.data.batches import Dataset, batch_indices, batches
 from cxrbench.errors import RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
-from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint
+from cxrbench.gan.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint
 from cxrbench.gan.dcgan import DCGAN, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.gan.step import build_step
@@ -30,6 +30,7 @@ from cxrbench.pictures import grid, save_png
 from cxrbench.tasks.engine import start_backend
 from cxrbench.tasks.losses import LossLog, open_loss_log
 from cxrbench.tasks.progress import Progress
+from cxrbench.tasks.sessions import Session, opened, reached, restored
 
 GRID_IMAGES = 36
 PROGRESS_GRIDS = 7  # as many images as quality is measured on while training
@@ -74,7 +75,9 @@ class Training:
         self.seconds = 0.0  # of training, over all sessions of this run
         self.progress_seconds = 0.0  # of sample grids and the measuring of quality, not among those of training
         self.shown_at = 0.0
-        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.began = self.started = datetime.now(UTC).isoformat(timespec="seconds")  # this session; the run
+        self.origin = machine.origin()  # now: what is committed while it trains is not what trains
+        self.sessions: list[Session] = []  # the last of them is being trained
 
     def run(self) -> None:
         first = self._restore()
@@ -84,6 +87,8 @@ class Training:
             if not self._is_finished():
                 self._finish(first)  # a kill came between the last checkpoint and the end
             return
+        facts = {"started": self.began, "backend": self.backend, "device": self.engine.device(), **self.origin}
+        self.sessions.append(opened(first, facts))
         self._write_manifest("running", first)
         with stop_request() as stopped:
             done = self._steps(first, stopped)
@@ -166,8 +171,9 @@ class Training:
 
     def _save(self, done: int) -> None:
         identity = (self.config.training_fingerprint, self.dataset.fingerprint, self.backend)
+        spent = (round(self.seconds, 3), round(self.progress_seconds, 3))
         try:
-            save_checkpoint(self.run_folder.checkpoints, self.gan, done, *identity)
+            save_checkpoint(self.run_folder.checkpoints, self.gan, done, *identity, *spent)
         except RunError:
             self._write_manifest("failed", done)
             raise
@@ -187,10 +193,10 @@ class Training:
                 f"not {self.dataset.fingerprint}; give it that data set, or --fresh to train anew"
             )
         load_checkpoint(self.run_folder.checkpoints, checkpoint, self.gan)
-        if self.run_folder.manifest.exists():
-            earlier = self.run_folder.read_manifest()
-            self.seconds, self.started = earlier["train_seconds"], earlier["started"]
-            self.progress_seconds = earlier.get("progress_seconds", 0.0)
+        earlier = self.run_folder.read_manifest() if self.run_folder.manifest.exists() else {}
+        self.started = earlier.get("started", self.started)
+        self.seconds, self.progress_seconds = _spent(checkpoint, earlier)
+        self.sessions = restored(earlier, checkpoint.step, self.seconds)
         print(f"{self.run_folder.path}: going on after step {checkpoint.step}")
         return checkpoint.step
 
@@ -208,7 +214,7 @@ class Training:
                 "dataset": self.dataset.folder.name,
                 "data_fingerprint": self.dataset.fingerprint,
                 "attribution": self.dataset.attribution,
-                **machine.origin(),
+                **self.origin,
                 "engine": self.engine.describe(self.total_steps),
                 "device": self.engine.device(),
                 "precision": config.compute.precision,
@@ -217,6 +223,7 @@ class Training:
                 "epochs": steps // self.steps_per_epoch,
                 "train_seconds": round(self.seconds, 3),
                 "progress_seconds": round(self.progress_seconds, 3),
+                "sessions": reached(self.sessions, steps, self.seconds),
             },
         )
 
@@ -249,6 +256,17 @@ def _remove_training(run: RunFolder) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     for file in (run.manifest, run.losses, run.progress, run.generator, run.evaluation):
         file.unlink(missing_ok=True)
+
+
+def _spent(checkpoint: Checkpoint, manifest: dict[str, Any]) -> tuple[float, float]:
+    """The seconds of training and of grids up to a checkpoint.
+
+    They are those of its note: a manifest may be of another step, or gone. It stands in where the note is of an earlier
+    version, which has none.
+    """
+    if checkpoint.train_seconds is None or checkpoint.progress_seconds is None:
+        return manifest.get("train_seconds", 0.0), manifest.get("progress_seconds", 0.0)
+    return checkpoint.train_seconds, checkpoint.progress_seconds
 
 
 def _due(epoch: int, inside: int, every: int) -> bool:

@@ -1,5 +1,6 @@
 """Checkpoints: whole or refused by name, and the one before is used."""
 
+import json
 import re
 
 import numpy as np
@@ -88,6 +89,18 @@ def test_a_weight_that_is_not_finite_is_not_saved(tmp_path):
     with pytest.raises(RunError, match="logit/bias is not finite after step 2"):
         save(tmp_path, gan, 2)
     assert newest_checkpoint(tmp_path, "fingerprint")[0].step == 1
+
+
+def test_a_note_keeps_the_seconds_and_one_of_an_earlier_version_is_read_without(trained, tmp_path):
+    saved = save_checkpoint(tmp_path, trained, 2, "fingerprint", "data", "any", 12.5, 1.25)
+    assert newest_checkpoint(tmp_path, "fingerprint") == (saved, [])
+    assert (saved.train_seconds, saved.progress_seconds) == (12.5, 1.25)
+    note = tmp_path / "step-00000002.json"
+    earlier = {key: value for key, value in json.loads(note.read_text()).items() if not key.endswith("_seconds")}
+    assert len(earlier) == 5
+    note.write_text(json.dumps(earlier))
+    found, refused = newest_checkpoint(tmp_path, "fingerprint")
+    assert (found.step, found.train_seconds, found.progress_seconds, refused) == (2, None, None, [])
 
 
 def test_only_the_newest_are_kept(trained, tmp_path):

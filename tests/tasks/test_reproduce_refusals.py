@@ -114,3 +114,26 @@ def test_spelling_of_a_distribution_is_no_difference(trained, monkeypatch):
     change(trained / "results.json", manifest=manifest)
     here = {one: Environment("python", {"ml-dtypes": "0.6.0"}, MACHINE, {"KERAS_BACKEND": one}) for one in BACKENDS}
     assert differences(read(trained / "results.json", Results).manifest, CONFIG, here) == []
+
+
+def test_a_training_in_unlike_sessions_is_said_and_one_in_like_ones_is_no_difference(trained, monkeypatch):
+    as_if_at(monkeypatch, COMMIT)
+    here = {
+        backend: Environment(
+            "python", {"python": "3.11.9", "keras": "3.15.1", backend: "1.2.3"}, MACHINE, {"KERAS_BACKEND": backend}
+        )
+        for backend in BACKENDS
+    }
+    manifest = json.loads((trained / "results.json").read_text())["manifest"]
+    made = {"seconds": 30.0, "backend": "torch", "commit": COMMIT, "clean": True, "device": "cpu"}
+    first, second = ({**made, "first_step": step, "steps": step + 8, "machine": {"cores": 2}} for step in (0, 8))
+    for sessions, said in (
+        ([first, second], []),
+        (
+            [first | {"machine": {"cores": 64}}, second],
+            ["PyTorch: training: the report's took 2 sessions, on different machines; compared here is its last"],
+        ),
+    ):
+        manifest["runs"]["torch"]["sessions"] = sessions
+        change(trained / "results.json", manifest=manifest)
+        assert differences(read(trained / "results.json", Results).manifest, CONFIG, here) == said

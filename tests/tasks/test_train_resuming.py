@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from cxrbench.errors import DataError, RunError
 from cxrbench.folders import RunFolder
 from cxrbench.tasks.sample import sample_task
 from cxrbench.tasks.train import train_task
-from tests.tasks.training import STEPS, config, newest, rows, stop_after, weights
+from tests.tasks.training import STEPS, config, newest, rows, seconds, sessions, stop_after, weights
 
 pytestmark = pytest.mark.engine
 
@@ -31,6 +32,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path,
     resumed = train_task(config(), backend, dataset, runs=tmp_path)
     assert resumed.losses.read_bytes() == run.losses.read_bytes()
     assert qualities(resumed) == qualities(run)
+    assert all(before < after for before, after in pairwise(seconds(resumed)))
+    assert sessions(resumed) == [(0, step + 1), (step + 1, STEPS)]
     assert newest(resumed).step == newest(run).step == STEPS
     assert weights(resumed.checkpoints / newest(resumed).file_name) == weights(run.checkpoints / newest(run).file_name)
 
@@ -66,10 +69,14 @@ def test_a_killed_run_goes_on_to_the_same_bits(run, backend, dataset, tmp_path):
     assert newest(folder).step == 16
     torn = folder.checkpoints / newest(folder).file_name
     torn.write_bytes(torn.read_bytes()[:-1000])
+    whole = json.loads((folder.checkpoints / "step-00000008.json").read_text())
 
     resumed = train_task(config(), backend, dataset, runs=tmp_path)
     assert rows(resumed) == rows(run)
     assert qualities(resumed) == qualities(run)
+    assert all(before < after for before, after in pairwise(seconds(resumed)))
+    assert sessions(resumed) == [(0, 8), (8, STEPS)]
+    assert resumed.read_manifest()["sessions"][0]["seconds"] == whole["train_seconds"] > 0
     assert weights(resumed.checkpoints / newest(resumed).file_name) == weights(run.checkpoints / newest(run).file_name)
 
 

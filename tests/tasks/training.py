@@ -24,6 +24,17 @@ def rows(run):
         return list(csv.DictReader(stream))
 
 
+def sessions(run):
+    """The first step of every session, and how far it came."""
+    return [(one["first_step"], one["steps"]) for one in run.read_manifest()["sessions"]]
+
+
+def seconds(run):
+    """Of training, at every sample grid."""
+    with run.progress.open(encoding="utf-8", newline="") as stream:
+        return [float(row["train_seconds"]) for row in csv.DictReader(stream)]
+
+
 def stop_after(monkeypatch, step, number=signal.SIGINT):
     """Send this process a signal while it is in a step."""
     add = LossLog.add
