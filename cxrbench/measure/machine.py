@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,12 @@ def machine() -> dict[str, Any]:
 def hardware(facts: dict[str, Any]) -> tuple[Any, ...]:
     """Of what ``machine`` found: times and energy compare only where this is the same."""
     return tuple(facts.get(key) for key in HARDWARE)
+
+
+def deciding(found: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Of the versions that were found, those of ``PACKAGES``: what decides a result."""
+    known = {canonical(name): version for name, version in found.items()}
+    return {name: known[name] for name in PACKAGES if name in known}
 
 
 def versions() -> dict[str, str]:

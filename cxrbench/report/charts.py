@@ -48,8 +48,14 @@ class Chart:
 
     @property
     def still(self) -> str:
-        """As SVG."""
-        return vl_convert.vegalite_to_svg(self.spec | {"width": STILL_WIDTH})
+        """As SVG, without the points that are seen under a mouse alone and would be most of it."""
+        params = self.spec.get("params", [])
+        pointed = {view for one in params if "select" in one for view in one["views"]}
+        seen = {
+            "params": [one for one in params if "select" not in one],
+            "layer": [layer for layer in self.spec["layer"] if layer.get("name") not in pointed],
+        }
+        return str(vl_convert.vegalite_to_svg(self.spec | seen | {"width": STILL_WIDTH}))
 
 
 @cache

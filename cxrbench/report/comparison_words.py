@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cxrbench.measure.machine import HARDWARE, PACKAGES, canonical
+from cxrbench.measure.machine import HARDWARE, deciding
 from cxrbench.report.comparison import ALPHA, UNTOLD, Comparison, Pair, can_tell, fewest, smallest_p
 from cxrbench.report.instructions import flat
 from cxrbench.report.results import Record, Results, Timing
@@ -115,17 +115,12 @@ def _makings(old: Results, new: Results) -> Iterator[str]:
 def _unlike_makings(then: Timing, now: Timing) -> Iterator[str]:
     parts = {
         "machine": [{key: one.machine.get(key) for key in MACHINE} for one in (then, now)],
-        "version of": [_deciding(one) for one in (then, now)],
+        "version of": [deciding(one.versions) for one in (then, now)],
         "environment flag": [one.environment for one in (then, now)],
         "engine": [{"threads": one.engine.threads} for one in (then, now)],
     }
     for kind, sides in parts.items():
         yield from (f"{kind} {line}" for line in _differences(*sides))
-
-
-def _deciding(timing: Timing) -> dict[str, str | None]:
-    known = {canonical(name): version for name, version in timing.versions.items()}
-    return {name: known[name] for name in PACKAGES if name in known}
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:

@@ -56,7 +56,7 @@ def _energy(results: Results, one: Training, images: int) -> str:
     Nothing where it did not measure just this training's step, on such a device and machine.
     """
     run, timed = _run(results, one), results.manifest.benchmarks.get(one.backend)
-    if not run or not timed or hardware(run.machine) != hardware(timed.machine):
+    if not run or not timed or any(hardware(part.machine) != hardware(timed.machine) for part in run.parts):
         return ""
     wanted = {
         "metric": "energy",

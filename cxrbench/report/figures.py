@@ -22,11 +22,11 @@ WIDTH = 5.2  # inches: two stand side by side on a desk, one alone on a phone
 DOTS_PER_INCH = 144
 MOST_POINTS = 1500  # of a curve: more than a page has pixels
 LINES = {"jax": "-", "torch": (0, (5, 1.5)), "tensorflow": (0, (1.5, 1))}  # told apart without colour, too
-LARGEST_PICTURE = 1100  # pixels along a side: 8 images of 128 with their gaps fit as they are
+LARGEST_PICTURE, REDUCED = 1100, 640  # pixels along a side: 8 images of 128 with their gaps fit as they are
 
 
 def loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Figure | None:
-    """One column of every backend's losses by step, smoothed on the log scale, over each step's own value."""
+    """One column of every backend's losses by step, smoothed, over each step's own value."""
     curves = {backend: table for backend, table in curves.items() if len(table)}
     if not curves:
         return None
@@ -93,9 +93,10 @@ def figure_png(figure: Figure, notice: str = "") -> bytes:
 
 
 def picture_png(picture: NDArray[np.uint8], notice: str = "") -> bytes:
-    """A gray picture, (H, W) uint8, as PNG, reduced to LARGEST_PICTURE along a side; ``notice`` as above."""
+    """A gray picture, (H, W) uint8, as PNG, one above LARGEST_PICTURE reduced to REDUCED; ``notice`` as above."""
     image = Image.fromarray(picture)
-    image.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
+    if max(image.size) > LARGEST_PICTURE:
+        image.thumbnail((REDUCED, REDUCED))
     return _png(image, notice)
 
 

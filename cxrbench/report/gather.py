@@ -171,8 +171,14 @@ def _not_measured(side: Side, config: Config) -> list[NotMeasured]:
             option = {"evaluate": "", "bench": f" --backends {side.backend}"}.get(stage, f" --backend {side.backend}")
             command = f"python -m cxrbench {stage} --config {config.name}{option}"
             outdated = side.outdated if stage == "evaluate" else None
-            missing.append(_gap(side.backend, stage, outdated or f"the stage left no file; run: {command}"))
+            left = "its file is of another step or other settings" if _left(side, stage) else "the stage left no file"
+            missing.append(_gap(side.backend, stage, outdated or f"{left}; run: {command}"))
     return missing
+
+
+def _left(side: Side, stage: str) -> bool:
+    """Whether samples are there, though not of the run as it is now."""
+    return stage == "sample" and side.folder.sample_manifest.exists()
 
 
 def _gap(backend: str, metric: str, reason: str) -> NotMeasured:

@@ -65,6 +65,7 @@ def headline(results: Results) -> Headline:
         quality=winners.quality(results),
         caveats=[
             *parity_words.caveats(results),
+            *(course_words.caveats(results) if refuted else []),
             *seed_words.caveats(results),
             *timing_caveats(results),
             *_devices(results),

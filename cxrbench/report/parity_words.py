@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cxrbench.measure.machine import PACKAGES, canonical, hardware
+from cxrbench.measure.machine import deciding, hardware
 from cxrbench.parity.bounds import FIRST_STEPS
 from cxrbench.parity.result import Parity, Witness
 from cxrbench.report.instructions import parity_command, report_command
@@ -146,12 +146,7 @@ def _parts(made: Run | Timing) -> Sequence[Session | Timing]:
 def _unlike(made: Run | Timing, witness: Witness) -> bool:
     """Whether the deciding packages or, of any part, the hardware differ."""
     elsewhere = {hardware(part.machine) for part in _parts(made)} - {hardware(witness.machine)}
-    return bool(elsewhere) or _packages(made) != _packages(witness)
-
-
-def _packages(made: Run | Timing | Witness) -> tuple[str | None, ...]:
-    versions = {canonical(name): version for name, version in made.versions.items()}
-    return tuple(versions.get(name) for name in PACKAGES)
+    return bool(elsewhere) or deciding(made.versions) != deciding(witness.versions)
 
 
 def _commands(results: Results) -> str:

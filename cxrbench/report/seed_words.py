@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cxrbench.measure.machine import PACKAGES, canonical, hardware
+from cxrbench.measure.machine import deciding, hardware
 from cxrbench.report.results import Results, Run
 from cxrbench.report.wording import BACKENDS, listing
 
@@ -45,10 +45,10 @@ def _named(results: Results, unlike: Callable[[Run, Run], bool]) -> list[str]:
 
 
 def _software(run: Run) -> tuple[Any, ...]:
-    """The commit and the packages that decide a result."""
-    versions = {canonical(name): version for name, version in run.versions.items()}
-    return (run.commit, *(versions.get(name) for name in PACKAGES))
+    """The commits of its sessions, and the packages that decide a result."""
+    return {part.commit for part in run.parts}, deciding(run.versions)
 
 
-def _place(run: Run) -> tuple[Any, ...]:
-    return (run.device, *hardware(run.machine))
+def _place(run: Run) -> set[tuple[Any, ...]]:
+    """The devices and machines of its sessions."""
+    return {(part.device, hardware(part.machine)) for part in run.parts}

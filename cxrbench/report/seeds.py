@@ -96,7 +96,7 @@ def _beside(folder: RunFolder, own: dict[str, Trained]) -> Trained | str:
     main, name = next(iter(own.values())), folder.path.parent.name
     other = Trained(name, read(folder.manifest, RunManifest), read(folder.evaluation, Evaluation))
     alike = {
-        "settings": seedless_fingerprint(other.run.config) == seedless_fingerprint(main.run.config),
+        "settings": _settings(other.run) == _settings(main.run),
         "data": other.run.data_fingerprint == main.run.data_fingerprint,
         "steps": other.run.steps == main.run.steps == other.evaluation.step,
         "N or evaluation seed": _measured_by(other.evaluation) == _measured_by(main.evaluation),
@@ -107,6 +107,14 @@ def _beside(folder: RunFolder, own: dict[str, Trained]) -> Trained | str:
         return other
     taken = "" if alike["seed"] else f"; {own[other.seed].name} has seed {other.seed}, too"
     return f"its {', '.join(different)} cannot be set beside {main.name}'s{taken}"
+
+
+def _settings(run: RunManifest) -> str | None:
+    """What decides the weights but for the seed; None of a file from which that cannot be read."""
+    try:
+        return seedless_fingerprint(run.config)
+    except KeyError:
+        return None
 
 
 def _measured_by(evaluation: Evaluation) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from cxrbench.parity.result import Finite, Schema
 
 
 class Session(Schema):
-    """One process: it trained from ``first_step`` on and is saved up to ``steps``, in ``seconds`` of training.
+    """One process: it trained from ``first_step`` on and came to ``steps``; what it saved took ``seconds``.
 
     Where and with what it did is None where that is not recorded; ``machine`` has the hardware alone.
     """

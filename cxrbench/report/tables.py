@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cxrbench.measure.machine import PACKAGES, canonical
+from cxrbench.measure.machine import deciding
 from cxrbench.quality.registry import METRICS, find
 from cxrbench.report.results import REAL, Record, Results, Run, Timing, is_quality
 from cxrbench.report.sessions import Session
@@ -131,7 +131,7 @@ def machines(results: Results) -> Table:
 def versions(results: Results) -> Table:
     """One column per trained backend: the version of each package that decides a result; results.json has them all."""
     runs = results.manifest.runs
-    return _by_backend([*runs], _lines([_deciding(run.versions) for run in runs.values()]))
+    return _by_backend([*runs], _lines([deciding(run.versions) for run in runs.values()]))
 
 
 def environments(results: Results) -> Table:
@@ -202,14 +202,9 @@ def _metric_head(name: str, example: Record) -> Cell:
 
 def _other_versions(results: Results, backend: str, timed: Timing) -> str:
     run = next((run for name, run in results.manifest.runs.items() if name == backend), None)
-    trained = _deciding(run.versions) if run else {}
-    other = {name: one for name, one in _deciding(timed.versions).items() if trained.get(name) != one}
+    trained = deciding(run.versions) if run else {}
+    other = {name: one for name, one in deciding(timed.versions).items() if trained.get(name) != one}
     return _pairs(other) if other else "none"
-
-
-def _deciding(found: dict[str, str | None]) -> dict[str, str | None]:
-    known = {canonical(name): version for name, version in found.items()}
-    return {name: known[name] for name in PACKAGES if name in known}
 
 
 def _by_backend(backends: Sequence[str], lines: dict[str, list[str]]) -> Table:

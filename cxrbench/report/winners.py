@@ -60,11 +60,15 @@ def _nearest(results: Results, made: list[Record]) -> list[str]:
     if spreads:
         moved = listing([f"{BACKENDS[name]} {number(low)} to {number(high)}" for name, (low, high) in spreads.items()])
         return [f"{both} are no further apart than trainings from other seeds are ({moved})."]
-    alone = "" if results.seeds else ", by one training each: another seed may say otherwise"
-    return [f"{BACKENDS[best.backend]} is nearest to real images{alone}."]
+    several = {one.backend for one in results.seeds if one.metric == best.metric}
+    alone = [BACKENDS[one.backend] for one in (best, second) if one.backend not in several]
+    unsure = f", by one training only on {listing(alone)}: another seed may say otherwise" * bool(alone)
+    return [f"{BACKENDS[best.backend]} is nearest to real images{unsure}."]
 
 
 def _sample(results: Results) -> list[str]:
     """What every figure of NIH images must say: the subset that one has is hardly a fair sample of the set."""
     source = results.manifest.config.get("data", {}).get("source")
-    return ["The real images are a part of NIH ChestX-ray14, not an unbiased sample of it."] if source == "nih" else []
+    if source != "nih":
+        return []
+    return ["The real images may be a part of NIH ChestX-ray14, and are then not an unbiased sample of it."]

@@ -131,9 +131,9 @@ class Training:
                     self._fetch(log, step)
                     self._show(bar, done, log.latest)
                 if due["grid"]:
-                    reached = time.monotonic()
-                    self._write_grid(progress, done, epoch, self.seconds + reached - started)
-                    started += (cost := time.monotonic() - reached)
+                    paused = time.monotonic()
+                    self._write_grid(progress, done, epoch, self.seconds + paused - started)
+                    started += (cost := time.monotonic() - paused)
                     self.progress_seconds += cost
                 if due["checkpoint"]:
                     self.seconds += time.monotonic() - started

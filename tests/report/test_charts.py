@@ -83,6 +83,12 @@ def test_a_still_picture_is_an_svg_with_the_numbers(results):
     assert "JAX (native-jit)" in first.still
 
 
+def test_a_still_picture_is_without_what_only_a_mouse_shows(results):
+    loss = next(one for one in training_charts(results, losses()) if one.part == "losses")
+    assert len(loss.still) < 40_000  # 400 hidden points would make it five times as large
+    assert loss.still.count('stroke-width="1.8"') == 2
+
+
 def test_the_script_loads_nothing_and_its_end_cannot_come_early(report):
     page = (report / "index.html").read_text()
     assert "</script" not in script()
