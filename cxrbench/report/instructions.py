@@ -128,7 +128,7 @@ def _parity(experiment: str, backends: list[str]) -> list[str]:
 
 
 def _own_file(config: dict[str, Any], name: str) -> list[str]:
-    said = f"# The configuration {name} was a file of the user's own, not one of configs/. Its settings:"
+    said = f"# No file of configs/ is called {name}. Its settings, to be saved as one and given by --config:"
     return [said, *as_toml(config)]
 
 

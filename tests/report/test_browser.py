@@ -27,6 +27,16 @@ document.querySelector("dialog button").click();
 found.closed = !document.querySelector("dialog").open;
 found.overflow = document.documentElement.scrollWidth - window.innerWidth;
 found.requests = performance.getEntriesByType("resource").filter((e) => !e.name.startsWith("data:")).map((e) => e.name);
+const pause = () => new Promise((done) => setTimeout(done, 100));
+const losses = [...document.querySelectorAll(".chart")].find((one) => one.ariaLabel.startsWith("Discriminator loss"));
+for (let tries = 0; tries < 20 && !losses.querySelector("svg"); tries += 1) await pause();
+const box = losses.querySelector("input[type=checkbox]");
+found.drawn = [];
+for (let turn = 0; turn < 3; turn += 1) {
+  found.drawn.push(losses.querySelector("svg").innerHTML.length);
+  box.click();
+  await pause();
+}
 document.title = JSON.stringify(found);
 </script>
 """
@@ -73,4 +83,6 @@ def test_the_page_works_and_asks_for_nothing(browser, report, tmp_path, width):
     assert found["after"] == ["0"] * 3 and found["label"] == "1"
     assert found["enlarged"] and found["closed"]
     assert found["requests"] == []
+    shown, hidden, again = found["drawn"]  # as one backend is hidden and shown again
+    assert hidden < shown == again
     assert found["overflow"] <= 0

@@ -213,5 +213,5 @@ def test_a_configuration_of_the_users_own_is_printed_whole(config, runs, tmp_pat
         change(runs / "own" / backend / "run.json", config=own.model_dump(mode="json"))
     folder = report_task(own, BACKENDS, runs, tmp_path / "reports")
     text = read(folder / "results.json", Results).manifest.command
-    assert "was a file of the user's own" in text and "python -m" not in text
+    assert "No file of configs/ is called own." in text and "python -m" not in text
     assert Config.model_validate(tomllib.loads(text)) == own
