@@ -150,7 +150,7 @@ def _samples(results: Results, sides: list[Side], grids: dict[str, NDArray[np.ui
 
 
 def _epochs(lines: list[Timeline]) -> Iterator[Picture]:
-    """For where no slider moves: a row per epoch, of the same latents."""
+    """Epochs to be compared, and for where no slider moves: a row per epoch, of the same latents."""
     for one in lines:
         shown = listing([f"{epoch:,}" for epoch in one.strip_epochs])
         caption = f"{BACKENDS[one.backend]}, synthetic: the same latents after epochs {shown}, from above"

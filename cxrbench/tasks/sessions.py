@@ -3,7 +3,7 @@
 An entry says from which step a process trained, how far it is saved, how many seconds of training that took, when it
 began, and where and with what it ran. Each begins at the step at which the one before it ended. An entry is there from
 the start of its process, so that a checkpoint that was written just before a kill has one to belong to; if the process
-left no step, the entry is dropped when the run goes on.
+left no step, the entry is dropped when the run goes on. ``cxrbench.report.sessions`` has its schema.
 """
 
 from __future__ import annotations

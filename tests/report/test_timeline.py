@@ -55,6 +55,8 @@ def test_the_page_has_one_slider_for_all_and_shows_the_last_epoch_without_script
     page = (report / "index.html").read_text()
     assert page.count("data-epochs hidden") == 1 and 'data-labels="1,2"' in page
     assert page.count('data-frame="0" hidden>') == page.count('data-frame="1">') == len(BACKENDS)
+    below = page.partition("<summary>Some epochs one below the other</summary>")[2].partition("</details>")[0]
+    assert all(f"{name}, synthetic: the same latents after epochs 1 and 2" in below for name in ("JAX", "TensorFlow"))
     assert (report / "epochs-jax.png").exists() and "after epochs 1 and 2" in (report / "report.md").read_text()
 
 

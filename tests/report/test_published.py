@@ -1,0 +1,44 @@
+"""The reports of this repository: still read by this version, whole, listed, and small enough to be cloned."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cxrbench.measure.machine import ROOT
+from cxrbench.report.overview import UNPUBLISHED
+from cxrbench.report.parity_words import unproven
+from cxrbench.report.results import Results, read
+
+REPORTS = ROOT / "reports"
+PUBLISHED = sorted(path.parent for path in REPORTS.glob("*/results.json") if path.parent.name != UNPUBLISHED)
+MOST_BYTES = 40e6
+
+
+def links(file: Path) -> list[str]:
+    """The files that a Markdown page points to or shows, without places within it."""
+    text = file.read_text(encoding="utf-8")
+    found = re.findall(r'\]\(([^)\s]+)\)|src="([^"]+)"', text)
+    return [link.partition("#")[0] for pair in found for link in pair if link and not link.startswith(("http", "#"))]
+
+
+@pytest.mark.parametrize("report", PUBLISHED, ids=lambda path: path.name)
+def test_a_report_is_read_and_everything_it_shows_is_there(report):
+    results = read(report / "results.json", Results)
+    assert results.manifest.name == report.name and results.records or results.parity
+    shown = links(report / "report.md")
+    assert shown and [link for link in shown if not (report / link).exists()] == []
+
+
+def test_the_readme_and_the_list_point_to_what_is_there():
+    for file in (ROOT / "README.md", REPORTS / "index.md"):
+        assert [link for link in links(file) if not (file.parent / link).exists()] == []
+    listed = (REPORTS / "index.md").read_text(encoding="utf-8")
+    proven = [report for report in PUBLISHED if not unproven(read(report / "results.json", Results))]
+    assert [report.name for report in proven if f"({report.name}/report.md)" not in listed] == []
+
+
+def test_all_reports_together_are_small_enough_to_be_cloned():
+    assert len(PUBLISHED) >= 3
+    files = [path for path in REPORTS.rglob("*") if path.is_file() and UNPUBLISHED not in path.parts]
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
