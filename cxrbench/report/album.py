@@ -22,7 +22,7 @@ from cxrbench.report.results import Results
 from cxrbench.report.speed_figures import bars, order
 from cxrbench.report.stages import Evaluation
 from cxrbench.report.timeline import Timeline, embedded_webp
-from cxrbench.report.training_charts import LOSSES
+from cxrbench.report.training_charts import CURVES
 from cxrbench.report.wording import BACKENDS, listing, metric_label
 
 # Each metric that is drawn, with its part of the page.
@@ -74,7 +74,7 @@ def _parity(results: Results) -> Iterator[Picture]:
 def _plots(results: Results, sides: list[Side], grids: dict[str, NDArray[np.uint8]]) -> Iterator[Picture]:
     yield from _timings(results)
     curves = {side.backend: side.losses for side in sides if side.losses is not None}
-    for column, title in LOSSES.items():
+    for column, title in CURVES.items():
         alt = f"{title} by training step, {listing([BACKENDS[one] for one in curves])}"
         yield from _plot("losses", column, figures.loss(curves, column, title), alt)
     measured = {side.backend: side.progress for side in sides if side.progress is not None}

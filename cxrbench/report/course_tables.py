@@ -56,7 +56,7 @@ def _energy(results: Results, one: Training, images: int) -> str:
     Nothing where it did not measure just this training's step, on such a device and machine.
     """
     run, timed = _run(results, one), results.manifest.benchmarks.get(one.backend)
-    if not run or not timed or any(hardware(part.machine) != hardware(timed.machine) for part in run.parts):
+    if not run or not timed or run.places != {hardware(timed.machine)}:
         return ""
     wanted = {
         "metric": "energy",

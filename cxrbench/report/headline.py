@@ -10,7 +10,7 @@ from cxrbench.measure.machine import hardware
 from cxrbench.report import course_words, parity_words, seed_words, winners
 from cxrbench.report.change_tables import greatest
 from cxrbench.report.peers import against_native, against_stock
-from cxrbench.report.results import OURS, Results, Run
+from cxrbench.report.results import OURS, Results
 from cxrbench.report.sessions import unlike
 from cxrbench.report.standings import Standing, ranking, ratio, standings
 from cxrbench.report.timing_caveats import timing_caveats
@@ -139,8 +139,8 @@ def _unlike_training(results: Results) -> list[str]:
     """Benchmarks of another version or machine than every session of the training of the same backend."""
     runs, timings = results.manifest.runs, results.manifest.benchmarks
     both = [backend for backend in timings if backend in runs]
-    versions = [backend for backend in both if timings[backend].commit not in _commits(runs[backend])]
-    elsewhere = [backend for backend in both if hardware(timings[backend].machine) not in _places(runs[backend])]
+    versions = [backend for backend in both if timings[backend].commit not in runs[backend].commits]
+    elsewhere = [backend for backend in both if hardware(timings[backend].machine) not in runs[backend].places]
     return [
         f"{listing([BACKENDS[backend] for backend in backends])}: timed {how} than trained."
         for backends, how in ((versions, "with another version of this project"), (elsewhere, "on another machine"))
@@ -163,14 +163,6 @@ def _sessions(results: Results) -> list[str]:
     return caveats
 
 
-def _commits(run: Run) -> frozenset[str | None]:
-    return frozenset(one.commit for one in run.parts)
-
-
-def _places(run: Run) -> frozenset[tuple[Any, ...]]:
-    return frozenset(hardware(one.machine) for one in run.parts)
-
-
 def _caveats(results: Results) -> list[str]:
     """What keeps the backends from being equals."""
     runs, timings = results.manifest.runs, results.manifest.benchmarks
@@ -178,9 +170,9 @@ def _caveats(results: Results) -> list[str]:
     unfinished = [BACKENDS[backend] for backend, run in runs.items() if run.status not in (None, "finished")]
     if unfinished:
         caveats.append(f"Training has not finished: {listing(unfinished)}.")
-    if _differ(_commits(run) for run in runs.values()) or _differ(one.commit for one in timings.values()):
+    if _differ(run.commits for run in runs.values()) or _differ(one.commit for one in timings.values()):
         caveats.append("The backends ran different versions of this project; the commit of each is listed below.")
-    if _differ(_places(run) for run in runs.values()):
+    if _differ(run.places for run in runs.values()):
         caveats.append("The backends were trained on different machines: their training times do not compare.")
     return caveats
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cxrbench.errors import CxrbenchError
+from cxrbench.measure.machine import hardware
 from cxrbench.parity.result import Parity
 from cxrbench.report.courses import Training
 from cxrbench.report.first_steps import FirstSteps
@@ -163,6 +164,16 @@ class Run(Origin):
         known = [one for one in self.sessions if one.steps > one.first_step and one.device]
         facts = {key: getattr(self, key) for key in ("steps", "started", "commit", "clean", "device", "machine")}
         return known or [Session(first_step=0, seconds=self.train_seconds, **facts)]
+
+    @property
+    def commits(self) -> frozenset[str | None]:
+        """Of all sessions."""
+        return frozenset(one.commit for one in self.parts)
+
+    @property
+    def places(self) -> frozenset[tuple[Any, ...]]:
+        """The hardware of all sessions."""
+        return frozenset(hardware(one.machine) for one in self.parts)
 
     @property
     def unrecorded_steps(self) -> int:

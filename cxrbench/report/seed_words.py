@@ -46,7 +46,7 @@ def _named(results: Results, unlike: Callable[[Run, Run], bool]) -> list[str]:
 
 def _software(run: Run) -> tuple[Any, ...]:
     """The commits of its sessions, and the packages that decide a result."""
-    return {part.commit for part in run.parts}, deciding(run.versions)
+    return run.commits, deciding(run.versions)
 
 
 def _place(run: Run) -> set[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Live charts of trainings: losses by step, and quality by minutes."""
+"""Live charts of trainings: losses and the discriminator's judgement by step, and quality by minutes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, COLOURS, listing, metric_label, number
 
 MOST_POINTS = 200  # of a curve: as many as a mouse can tell apart
-LOSSES = {
+CURVES = {
     "d_loss": "Discriminator loss",
     "g_loss": "Generator loss",
     "d_real": "Discriminator's probability that real images are real",
@@ -28,16 +28,16 @@ LOSSES = {
 def training_charts(results: Results, losses: dict[str, NDArray[Any]]) -> Iterator[Chart]:
     """Losses and what the discriminator holds for real, then every distance that was followed through the trainings."""
     begun = {backend: table for backend, table in losses.items() if len(table)}
-    for column, title in LOSSES.items():
+    for column, title in CURVES.items():
         if begun:
-            yield _loss(begun, column, title)
+            yield _curve(begun, column, title)
     names = dict.fromkeys(name for one in results.courses for name in one.course.floor)
     for name in names:
         if find(name) and any(len(one.course.points) > 1 for one in results.courses):
             yield _course(results, name)
 
 
-def _loss(curves: dict[str, NDArray[Any]], column: str, title: str) -> Chart:
+def _curve(curves: dict[str, NDArray[Any]], column: str, title: str) -> Chart:
     span, logarithmic = max(1, max(len(table) for table in curves.values()) // 40), suits_logarithms(curves, column)
     rows: Rows = []
     for backend, table in curves.items():

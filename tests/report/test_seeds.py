@@ -45,6 +45,13 @@ def reported(config, runs, tmp_path):
     return read(folder / "results.json", Results), (folder / "report.md").read_text()
 
 
+def assert_first_seed_is_beside(results, but):
+    """Seed 1, which scored 123, and nothing else; another training is left out for this reason."""
+    (found,) = [one for one in results.seeds if one.metric == METRIC]
+    assert [*found.values] == ["0", "1"] and found.values["1"] == 123.0
+    assert [one.reason for one in results.not_measured if one.metric == "seed"] == [but]
+
+
 def test_seeds_are_gathered_and_shown(config, runs, tmp_path):
     for seed, value in ((1, 123.0), (2, 0.125)):
         add_seed(runs, seed, value)
@@ -95,11 +102,7 @@ def test_a_seed_of_before_a_setting_came_is_beside_and_one_where_it_is_on_is_not
     add_seed(runs, 1, 123.0, config=earlier)
     add_seed(runs, 2, 124.0, config=on)
     results, _ = reported(config, runs, tmp_path)
-    (found,) = [one for one in results.seeds if one.metric == METRIC]
-    assert [*found.values] == ["0", "1"] and found.values["1"] == 123.0
-    assert [one.reason for one in results.not_measured if one.metric == "seed"] == [
-        "smoke-seed2: its settings cannot be set beside smoke's"
-    ]
+    assert_first_seed_is_beside(results, but="smoke-seed2: its settings cannot be set beside smoke's")
 
 
 def test_what_is_left_out_stands_among_what_was_not_measured(config, runs, tmp_path):
@@ -119,11 +122,8 @@ def test_of_two_trainings_of_one_seed_the_first_is_kept_and_the_second_said(conf
     add_seed(runs, 1, 0.125, name="smoke-seed1-again")
     add_seed(runs, 1, 123.0)
     results, _ = reported(config, runs, tmp_path)
-    (found,) = [one for one in results.seeds if one.metric == METRIC]
-    assert [*found.values] == ["0", "1"] and found.values["1"] == 123.0
-    assert [one.reason for one in results.not_measured if one.metric == "seed"] == [
-        "smoke-seed1-again: its seed cannot be set beside smoke's; smoke-seed1 has seed 1, too"
-    ]
+    taken = "smoke-seed1-again: its seed cannot be set beside smoke's; smoke-seed1 has seed 1, too"
+    assert_first_seed_is_beside(results, but=taken)
 
 
 def test_seeds_of_a_backend_without_an_evaluation_are_said(config, runs, tmp_path):
