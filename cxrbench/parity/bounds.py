@@ -38,6 +38,8 @@ BROKEN = "tests/parity/test_record.py::test_a_break_is_seen"
 PEER = "tests/native/test_native.py::test_thirty_steps_are_the_same_in_float64"
 STREAM, START, LAYERS = "Random stream", "Weights and order", "Layer by layer"
 STEP, NATIVE, CHECKPOINTS, REPEAT = "The whole step", "Native peers", "Checkpoints", "Resuming and repeating"
+FULL_SIZE = "At full size"
+AT_FULL_SIZE = "full_size_float64"
 
 BOUNDS: dict[str, Bound] = {
     "stream_published": Bound(
@@ -140,5 +142,9 @@ BOUNDS: dict[str, Bound] = {
     "again": Bound(
         REPEAT, "metrics and state of the same training in another process, deterministic mode", 0, "count",
         SPOILED,
+    ),
+    AT_FULL_SIZE: Bound(
+        FULL_SIZE, f"metrics of the experiment itself, first {FIRST_STEPS} steps in float64, on phantoms", 1e-10,
+        "absolute", "tests/parity/test_record.py::test_a_break_at_full_size_is_seen",
     ),
 }  # fmt: skip

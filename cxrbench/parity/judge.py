@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.parity import reference
-from cxrbench.parity.bounds import BOUNDS, CHAOS, FIRST_STEPS
+from cxrbench.parity.bounds import AT_FULL_SIZE, BOUNDS, CHAOS, FIRST_STEPS
 from cxrbench.parity.evidence import Evidence
 from cxrbench.parity.result import Check, Curves
 from cxrbench.parity.twin import PRECISIONS
@@ -120,6 +120,7 @@ def _trainings(records: dict[str, Evidence]) -> Iterator[tuple[str, Finding]]:
     losses = {p: [one.arrays[f"{p}/ours/losses"] for one in records.values()] for p in PRECISIONS}
     yield "losses_float32", _steps([table[:FIRST_STEPS] for table in losses["float32"]])
     yield "losses_float64", _steps(losses["float64"])
+    yield AT_FULL_SIZE, _steps([one.arrays["full_size/losses"] for one in records.values()])
     yield "statistics_float32", _tensors([one.below("float32/ours/statistics/") for one in records.values()])
     yield "state_float64", _tensors([one.below("float64/ours/state/") for one in records.values()])
 

@@ -22,11 +22,11 @@ from cxrbench.gan.objective import discriminator_labels, discriminator_loss, gen
 from cxrbench.gan.randomness import Purpose, normals, threefry2x32, uniforms, words
 from cxrbench.gan.step import build_draws
 from cxrbench.native import MODES, Draws, peer_module, unknown_to_peers
-from cxrbench.parity.bounds import RESUMED_STEPS
+from cxrbench.parity.bounds import FIRST_STEPS, RESUMED_STEPS
 from cxrbench.parity.evidence import Evidence, sha256
 from cxrbench.parity.reference import PUBLISHED, SHOWN_PURPOSE, SHOWN_STEP, WORDS
 from cxrbench.parity.session import Arrays, Session, calls, first_steps, steps, to_numpy
-from cxrbench.parity.twin import PRECISIONS, twin
+from cxrbench.parity.twin import PRECISIONS, full_size, twin
 
 STREAM_STEPS = (0, SHOWN_STEP, 1_000_000)
 FORM_STEPS = 10
@@ -47,12 +47,13 @@ class OtherForms(PlainForms):
 
 
 def record(
-    config: Config, backend: str, engine: ModuleType, dataset: Dataset, checkpoints: dict[str, Path]
+    config: Config, backend: str, engine: ModuleType, dataset: Dataset, large: Dataset, checkpoints: dict[str, Path]
 ) -> Evidence:
-    """Train both twins on this backend, ours and the native peer.
+    """Train the twins on this backend, ours and the native peer.
 
     Args:
-        dataset: the packed phantoms of the twins.
+        dataset: the packed phantoms of the small twin.
+        large: those of the experiment's own size.
         checkpoints: by precision, where the half-trained state is left for the other backends.
     """
     arrays: Arrays = _stream(config.train.seed, backend)
@@ -65,6 +66,7 @@ def record(
         found |= layers(settings, engine, dataset) | _floats(settings)
         if precision == "float64":  # a rewriting is shown to be exact where rounding hides nothing
             found |= other_form(settings, backend, engine, dataset)
+            arrays |= at_full_size(config, backend, engine, large)
         # In float32 what is timed, too: a compiler may treat the same code otherwise.
         for mode in [None, *(MODES[backend][1:] if precision == "float32" else ())] if not unknown else ():
             found |= native(settings, backend, engine, dataset, mode)
@@ -177,6 +179,16 @@ def other_form(config: Config, backend: str, engine: ModuleType, dataset: Datase
     session = Session(config, engine, dataset, OtherForms(engine))
     title = f"parity {backend} {config.compute.precision}, other form"
     return {"other_form/losses": session.train(0, FORM_STEPS, title)}
+
+
+def at_full_size(config: Config, backend: str, engine: ModuleType, dataset: Dataset) -> Arrays:
+    """Metrics of the experiment's own first steps in float64.
+
+    In float32 a training of large networks at high rates is chaotic within fewer steps than the small twin's, so that
+    only float64 tells whether the work is the same.
+    """
+    session = Session(full_size(config), engine, dataset)
+    return {"full_size/losses": session.train(0, FIRST_STEPS, f"parity {backend} float64, full size")}
 
 
 def native(config: Config, backend: str, engine: ModuleType, dataset: Dataset, mode: str | None = None) -> Arrays:

@@ -1,12 +1,12 @@
-"""The small twin of an experiment: its definition and settings at sizes that a CPU trains in a minute."""
+"""The twins of an experiment on phantoms: a small one that a CPU trains in a minute, and one of its own size."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from cxrbench.config import Config, fingerprint
+from cxrbench.config import FEWEST_TO_EVALUATE, Config, fingerprint
 from cxrbench.errors import ConfigError
 
 Precision = Literal["float32", "float64"]
@@ -26,22 +26,12 @@ def twin(config: Config, precision: Precision) -> Config:
         ConfigError: the sizes of the ``parity`` section do not fit the rest, such as the base size of the generator.
     """
     sizes = config.parity
-    settings = config.model_dump()
-    settings["data"] |= {
-        "source": "phantom",
-        "image_size": sizes.image_size,
-        "count": round(BATCHES * sizes.batch_size / (1 - TEST_SHARE)),
-        "test_share": TEST_SHARE,
-        "views": [],
-        "findings": [],
-    }
+    settings = _on_phantoms(config, precision, sizes.image_size, sizes.batch_size)
     settings["model"] |= {
         "generator_width": sizes.generator_width,
         "discriminator_width": sizes.discriminator_width,
     }
     settings["objective"] |= {"gate_accuracy": sizes.gate_accuracy}
-    settings["train"] |= {"batch_size": sizes.batch_size}
-    settings["compute"] |= {"precision": precision, "tf32": False, "deterministic": True}
     try:
         return Config.model_validate(settings)
     except ValidationError as error:
@@ -49,7 +39,29 @@ def twin(config: Config, precision: Precision) -> Config:
         raise ConfigError(f"{config.name}: parity: its sizes do not suit this experiment: {problem}") from None
 
 
+def full_size(config: Config) -> Config:
+    """The experiment with all its sizes in float64, on phantoms, in deterministic mode."""
+    return Config.model_validate(_on_phantoms(config, "float64", config.data.image_size, config.train.batch_size))
+
+
+def _on_phantoms(config: Config, precision: Precision, image_size: int, batch_size: int) -> dict[str, Any]:
+    settings = config.model_dump()
+    count = max(BATCHES * batch_size / (1 - TEST_SHARE), FEWEST_TO_EVALUATE / TEST_SHARE)
+    settings["data"] |= {
+        "source": "phantom",
+        "image_size": image_size,
+        "count": round(count),
+        "test_share": TEST_SHARE,
+        "views": [],
+        "findings": [],
+    }
+    settings["train"] |= {"batch_size": batch_size}
+    settings["compute"] |= {"precision": precision, "tf32": False, "deterministic": True}
+    return settings
+
+
 def twin_fingerprint(config: Config) -> str:
     """What two pieces of evidence must share to be compared: settings of the twins, and how long they are trained."""
-    trained = [twin(config, precision).training_fingerprint for precision in PRECISIONS]
+    twins = [*(twin(config, precision) for precision in PRECISIONS), full_size(config)]
+    trained = [one.training_fingerprint for one in twins]
     return fingerprint([trained, config.parity.model_dump()])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from cxrbench.parity.bounds import BOUNDS, Bound
-from cxrbench.parity.result import Parity
+from cxrbench.parity.bounds import BOUNDS, FULL_SIZE, Bound
+from cxrbench.parity.result import Check, Parity
+from cxrbench.report import parity_words
 from cxrbench.report.first_steps import FirstSteps
 from cxrbench.report.results import Results
 from cxrbench.report.tables import NOTHING, Cell, Table
 from cxrbench.report.wording import BACKENDS, difference, listing
 
-FULL_SIZE = "At full size"
 FORMER = Bound("Former bounds", "as this report's version of the project had it", 0, "absolute", "")
+ROUNDING = "rounding"  # not held, but what is the same in float64 was parted by nothing else
 SCALES = {"count": "unequal values"}
 GATE_NEVER = 1.0  # the share of right answers above which the discriminator waits
 
@@ -26,10 +27,10 @@ def bounds(results: Results) -> Table:
         if bound.group != group:
             group = bound.group
             rows.append([Cell(group)])
-        scale = SCALES.get(bound.scale, bound.scale)
-        rows.append(_row(Cell(bound.about, check.name), check.limit, scale, check.measured, check.where, check.passed))
+        about, scale = Cell(bound.about, check.name), SCALES.get(bound.scale, bound.scale)
+        rows.append(_row(about, check.limit, scale, check.measured, check.where, _verdict(check)))
     if results.first_steps:
-        rows += [[Cell(FULL_SIZE)], _full_size(results.first_steps)]
+        rows += [[Cell(FULL_SIZE)]] * (group != FULL_SIZE) + [_first_steps(results, results.first_steps)]
     heads = ("What is compared", "Verdict", "Measured", "Bound", "Where")  # the verdict is seen on a phone, too
     return Table([Cell(head) for head in heads], rows)
 
@@ -60,17 +61,21 @@ def provenance(parity: Parity) -> str:
     return f"SHA-256 of the initial weights: {weights}. Recorded at commit {commits}, compared {parity.created[:10]}."
 
 
-def _row(about: Cell, limit: float, scale: str, measured: float | None, where: str, passed: bool) -> list[Cell]:
+def _row(about: Cell, limit: float, scale: str, measured: float | None, where: str, verdict: str) -> list[Cell]:
     found = "not finite" if measured is None else difference(measured)
-    verdict = "holds" if passed else "FAILS"
     return [about, Cell(verdict), Cell(found), Cell(difference(limit), scale), Cell(where or NOTHING)]
 
 
-def _full_size(first: FirstSteps) -> list[Cell]:
+def _verdict(judged: Check | FirstSteps) -> str:
+    return "holds" if judged.passed else "FAILS"
+
+
+def _first_steps(results: Results, first: FirstSteps) -> list[Cell]:
     about = Cell(f"metrics of the first {first.steps} steps of the trainings in this report", "first_steps")
     pair = listing([BACKENDS[backend] for backend in first.backends])
     where = "" if first.measured == 0 else f"{first.metric}, step {first.step}, {pair}"
-    return _row(about, first.limit, "absolute", first.measured, where, first.passed)
+    verdict = _verdict(first) if first.passed or parity_words.parted(results) else ROUNDING
+    return _row(about, first.limit, "absolute", first.measured, where, verdict)
 
 
 def _stabilisations(settings: dict[str, Any]) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from cxrbench.parity.bounds import BOUNDS, FIRST_STEPS
+from cxrbench.parity.bounds import BOUNDS, FIRST_STEPS, FULL_SIZE
 from cxrbench.parity.result import Parity
 from cxrbench.report import parity_words
 from cxrbench.report.first_steps import LIMIT
 from cxrbench.report.page import environment
-from cxrbench.report.parity_tables import FULL_SIZE, SCALES, bounds
+from cxrbench.report.parity_tables import SCALES, bounds
 from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, difference, machine
 
@@ -31,7 +31,7 @@ def _groups() -> dict[str, list[dict[str, str]]]:
     for name, bound in BOUNDS.items():
         groups.setdefault(bound.group, []).append(_bound(name, bound.about, bound.limit, bound.scale, bound.test))
     about = f"metrics of the first {FIRST_STEPS} steps of the report's own trainings, in float32"
-    groups[FULL_SIZE] = [_bound("first_steps", about, LIMIT, "absolute", FIRST_STEPS_TEST)]
+    groups[FULL_SIZE].append(_bound("first_steps", about, LIMIT, "absolute", FIRST_STEPS_TEST))
     return groups
 
 

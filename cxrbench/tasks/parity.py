@@ -20,7 +20,7 @@ from cxrbench.parity.bounds import BOUNDS
 from cxrbench.parity.evidence import Evidence, load_evidence, save_evidence
 from cxrbench.parity.judge import chaotic_from, curves, judge
 from cxrbench.parity.result import Check, Parity, Witness
-from cxrbench.parity.twin import PRECISIONS, twin, twin_fingerprint
+from cxrbench.parity.twin import PRECISIONS, full_size, twin, twin_fingerprint
 from cxrbench.report.figures import figure_png
 from cxrbench.report.parity_figure import parity_figure
 from cxrbench.tasks.engine import start_backend
@@ -33,13 +33,14 @@ AGAIN = "record and exchange all backends again: nox -s parity"
 
 def record_task(config: Config, backend: str, runs: Path = RUNS, datasets: Path = DATASETS) -> None:
     """Train the twins on one backend and keep what it computed."""
-    folder, dataset = parity_folder(config, runs), _dataset(config, datasets)
+    folder = parity_folder(config, runs)
+    dataset, large = _dataset(twin(config, "float32"), datasets), _dataset(full_size(config), datasets)
     engine = start_backend(twin(config, "float32"), run_folder(config, backend, runs).compile_cache)
     from cxrbench.parity.record import record  # imports Keras, so not before the choice of the backend
 
     for checkpoints in folder.checkpoints(backend).values():
         shutil.rmtree(checkpoints, ignore_errors=True)
-    evidence = record(config, backend, engine, dataset, folder.checkpoints(backend))
+    evidence = record(config, backend, engine, dataset, large, folder.checkpoints(backend))
     _keep(folder.evidence(RECORD, backend), config, backend, dataset, evidence)
 
 
@@ -47,7 +48,7 @@ def exchange_task(
     config: Config, backend: str, backends: list[str], runs: Path = RUNS, datasets: Path = DATASETS
 ) -> None:
     """Go on from the checkpoints of all ``backends`` on one, and keep what came out."""
-    folder, dataset = parity_folder(config, runs), _dataset(config, datasets)
+    folder, dataset = parity_folder(config, runs), _dataset(twin(config, "float32"), datasets)
     engine = start_backend(twin(config, "float32"), run_folder(config, backend, runs).compile_cache)
     from cxrbench.parity.exchange import exchange
 
@@ -121,7 +122,7 @@ def table(checks: list[Check]) -> list[str]:
 
 
 def _dataset(config: Config, datasets: Path) -> Dataset:
-    return Dataset.open(prepare_task(twin(config, "float32"), None, datasets, workers=1))
+    return Dataset.open(prepare_task(config, None, datasets, workers=1))
 
 
 def _keep(file: Path, config: Config, backend: str, dataset: Dataset, evidence: Evidence) -> None:

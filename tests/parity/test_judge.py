@@ -36,6 +36,7 @@ SPOILED = {
     "resumed_float64": ("exchanges", "float64/resumed/jax", 2),
     "resume": ("exchanges", "float32/resumed/torch", None),
     "again": ("exchanges", "float64/half", None),
+    "full_size_float64": ("records", "full_size/losses", 9),
 }
 
 

@@ -13,8 +13,8 @@ from cxrbench.native import peer_module
 from cxrbench.parity.evidence import Evidence
 from cxrbench.parity.exchange import exchange
 from cxrbench.parity.judge import judge
-from cxrbench.parity.record import native, ours, record
-from cxrbench.parity.twin import twin
+from cxrbench.parity.record import at_full_size, native, ours, record
+from cxrbench.parity.twin import full_size, twin
 from cxrbench.tasks.prepare import prepare_task
 from tests.gan.small import small_config
 from tests.gan.test_step import FURTHER
@@ -45,6 +45,11 @@ def dataset(tmp_path_factory):
     return Dataset.open(prepare_task(twin(config(), "float32"), None, tmp_path_factory.mktemp("datasets"), workers=1))
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    return Dataset.open(prepare_task(full_size(config()), None, tmp_path_factory.mktemp("large"), workers=1))
+
+
 @pytest.fixture(autouse=True)
 def float32():
     """Leave float32 behind for the tests that follow in this process."""
@@ -53,11 +58,11 @@ def float32():
 
 
 @pytest.fixture(scope="module")
-def sound(backend, dataset, tmp_path_factory):
+def sound(backend, dataset, large, tmp_path_factory):
     """What an unbroken backend records, and its checkpoints."""
     folder = tmp_path_factory.mktemp("sound")
     checkpoints = {precision: folder / precision for precision in ("float32", "float64")}
-    return record(config(), backend, backends.active(), dataset, checkpoints), checkpoints
+    return record(config(), backend, backends.active(), dataset, large, checkpoints), checkpoints
 
 
 def with_float64(evidence, arrays):
@@ -81,10 +86,12 @@ def test_all_bounds_hold_on_one_backend_and_the_gate_was_compared(backend, datas
     assert evidence.arrays["float64/ours/losses"].dtype == np.float64
 
 
-def test_all_bounds_but_those_of_peers_hold_with_everything_that_helps_small_data_sets(backend, dataset, tmp_path):
+def test_all_bounds_but_those_of_peers_hold_with_everything_that_helps_small_data_sets(
+    backend, dataset, large, tmp_path
+):
     settings, engine = config(*FURTHER, "optimizer.half_life=20"), backends.active()
     checkpoints = {precision: tmp_path / precision for precision in ("float32", "float64")}
-    evidence = record(settings, backend, engine, dataset, checkpoints)
+    evidence = record(settings, backend, engine, dataset, large, checkpoints)
     exchanged = exchange(settings, backend, engine, dataset, {backend: checkpoints})
     checks = judge(settings.train.seed, {backend: evidence}, {backend: exchanged})
     assert [check for check in checks if not check.passed] == []
@@ -153,6 +160,18 @@ def test_a_break_is_seen(sound, backend, dataset, tmp_path, monkeypatch, broken)
     failed = failures({backend: sound[0], "broken": with_float64(sound[0], arrays)})
     assert "state_float64" in failed
     assert broken is momentum or "losses_float64" in failed  # moving statistics are of no effect on training
+
+
+@pytest.mark.parametrize("broken", [epsilon, label_flip, draw_purpose, padding, dropout_scale, learning_rate])
+def test_a_break_at_full_size_is_seen(sound, backend, large, monkeypatch, broken):
+    engine = backends.active()
+    with monkeypatch.context() as patch:
+        settings = broken(patch) or config()
+        engine.configure(full_size(settings).compute)
+        arrays = at_full_size(settings, backend, engine, large)
+    assert failures({backend: sound[0], "broken": Evidence(sound[0].facts, sound[0].arrays | arrays)}) == {
+        "full_size_float64"
+    }
 
 
 def native_epsilon(module, patch):

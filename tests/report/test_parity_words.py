@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cxrbench.folders import LOSS_COLUMNS
-from cxrbench.parity.bounds import BOUNDS
+from cxrbench.parity.bounds import AT_FULL_SIZE, BOUNDS
 from cxrbench.report import parity_tables
 from cxrbench.report.first_steps import LIMIT, METRICS, first_steps
 from cxrbench.report.gather import read_table
@@ -211,12 +211,13 @@ def tables(tmp_path, step=None, metric="g_loss", by=0.0):
 def test_first_steps_that_are_equal_differ_by_nothing(tmp_path):
     found = first_steps(tables(tmp_path))
     assert (found.steps, found.measured, found.limit, found.passed) == (10, 0.0, LIMIT, True)
+    assert found.together == 10 and found.updates_shown
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_first_steps_that_differ_are_seen(metric, tmp_path):
     found = first_steps(tables(tmp_path, 7, metric, by=2 * LIMIT))
-    assert (found.metric, found.step, found.passed) == (metric, 7, False)
+    assert (found.metric, found.step, found.passed, found.together) == (metric, 7, False, 7)
     assert found.measured == pytest.approx(2 * LIMIT, rel=1e-4) and found.backends[1] == "tensorflow"
     assert first_steps(tables(tmp_path, 7, metric, by=LIMIT / 2)).passed
 
@@ -227,22 +228,65 @@ def test_later_steps_may_differ(tmp_path):
 
 def test_a_loss_that_is_not_finite_is_no_agreement(tmp_path):
     found = first_steps(tables(tmp_path, 4, by=np.nan))
-    assert found.measured is None and found.step == 4 and not found.passed
+    assert found.measured is None and found.step == 4 and not found.passed and not found.updates_shown
 
 
-def test_trainings_that_part_at_once_are_not_the_same_work(config, runs, tmp_path):
+def part(runs, step, by):
+    """TensorFlow's training differs from the others at one step."""
     values = losses(len("tensorflow"))
-    values[7, 1] += 2e-3
+    values[step, 1] += by
     write_losses(runs / "smoke" / "tensorflow" / "losses.csv", values)
+
+
+def test_trainings_that_part_by_rounding_did_the_same_work(config, runs, tmp_path):
+    part(runs, 7, 2e-3)
+    spoil(runs, full_size_float64=3e-12)
     results, page, _ = reported(config, runs, tmp_path)
+    said = headline(results)
+    assert said.proof.startswith("All three backends did the same work:")
+    assert said.proof.endswith(
+        f"{COUNT} of {COUNT} bounds hold. At these settings rounding grows quickly: at full size the first 10 steps "
+        "agree to 3e-12 in float64, but the float32 trainings of this report only for 7 steps to 1e-3; at step 7 they "
+        "differ by 2e-3."
+    )
+    assert said.proof in page and not any("work" in caveat for caveat in said.caveats)
+    assert few_words(results) == f"{COUNT} of {COUNT} bounds"
+    row = next(row for row in parity_tables.bounds(results).rows if row[0].small == "first_steps")
+    assert [cell.text for cell in row[1:]] == ["rounding", "2e-3", "1e-3", "g_loss, step 7, JAX and TensorFlow"]
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_rounding_does_not_explain_trainings_that_part_with_the_first_updates(step, config, runs, tmp_path):
+    part(runs, step, 2e-3)
+    assert "These backends did not do the same work" in headline(reported(config, runs, tmp_path)[0]).answer
+
+
+def test_trainings_that_part_while_float64_differs_are_not_the_same_work(config, runs, tmp_path):
+    part(runs, 7, 2e-3)
+    spoil(runs, full_size_float64=1e-9)
+    assert headline(reported(config, runs, tmp_path)[0]).answer == (
+        f"These backends did not do the same work: 1 of {COUNT} bounds fails and their trainings differ by 2e-3 at "
+        "step 7 already. Their speeds do not compare."
+    )
+
+
+def test_trainings_that_part_without_the_proof_at_full_size_are_not_the_same_work(report):
+    """In a report of before that bound came, as it was published."""
+    results = read(report / "results.json", Results)
+    checks = [check for check in results.parity.checks if check.name != AT_FULL_SIZE]
+    parity = results.parity.model_copy(update={"checks": checks})
+    first = results.first_steps.model_copy(update={"measured": 2e-3, "step": 7, "backends": ("jax", "tensorflow")})
+    results = results.model_copy(update={"parity": parity, "first_steps": first})
     said = headline(results)
     assert said.answer == (
         "These backends did not do the same work: their trainings differ by 2e-3 at step 7 already. Their speeds do "
         "not compare."
     )
-    assert "in the trainings of this report g_loss of JAX and TensorFlow differs by 2e-3 at step 7" in said.caveats[0]
-    assert said.proof == "" and "g_loss, step 7, JAX and TensorFlow" in page
-    assert few_words(results) == f"**fails**: {COUNT} of {COUNT} bounds, but not the first steps at full size"
+    pair = "JAX and TensorFlow"
+    assert f"in the trainings of this report {first.metric} of {pair} differs by 2e-3 at step 7" in said.caveats[0]
+    assert said.proof == "" and few_words(results) == (
+        f"**fails**: {COUNT - 1} of {COUNT - 1} bounds, but not the first steps at full size"
+    )
 
 
 @pytest.mark.parametrize(("section", "key", "value"), [("compute", "tf32", True), ("compute", "precision", "float64")])
