@@ -174,7 +174,7 @@ class EvaluateConfig(Section):
 
 
 class ParityConfig(Section):
-    """The small twin of the experiment that is trained on every backend, to show that all do the same work."""
+    """The small twin of the experiment, trained on every backend beside its own first steps: all do the same work."""
 
     image_size: Count
     batch_size: Annotated[int, Field(ge=8)]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FIRST_STEPS = 10  # of float32, before training becomes chaotic
+FIRST_STEPS = 10  # of the small twin in float32, before its training becomes chaotic; and at full size
 RESUMED_STEPS = 10  # that are trained after a checkpoint
 CHAOS = 0.01  # a difference of losses from which two trainings are no longer the same in detail
 
@@ -144,7 +144,7 @@ BOUNDS: dict[str, Bound] = {
         SPOILED,
     ),
     AT_FULL_SIZE: Bound(
-        FULL_SIZE, f"metrics of the experiment itself, first {FIRST_STEPS} steps in float64, on phantoms", 1e-10,
+        FULL_SIZE, f"metrics of the experiment's own first {FIRST_STEPS} steps in float64, on phantoms", 1e-10,
         "absolute", "tests/parity/test_record.py::test_a_break_at_full_size_is_seen",
     ),
 }  # fmt: skip

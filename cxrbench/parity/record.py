@@ -184,8 +184,8 @@ def other_form(config: Config, backend: str, engine: ModuleType, dataset: Datase
 def at_full_size(config: Config, backend: str, engine: ModuleType, dataset: Dataset) -> Arrays:
     """Metrics of the experiment's own first steps in float64.
 
-    In float32 a training of large networks at high rates is chaotic within fewer steps than the small twin's, so that
-    only float64 tells whether the work is the same.
+    At high rates float32 trainings of this size part within fewer steps than the small twin's, so that only float64
+    tells whether the work is the same.
     """
     session = Session(full_size(config), engine, dataset)
     return {"full_size/losses": session.train(0, FIRST_STEPS, f"parity {backend} float64, full size")}

@@ -13,6 +13,7 @@ Precision = Literal["float32", "float64"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float64")
 BATCHES = 8  # of different images, so that the order of a second epoch differs from that of the first
 TEST_SHARE = 0.2
+MOST_PIXELS, FEWEST_IMAGES = 2**19, 8  # in a batch at full size
 
 
 def twin(config: Config, precision: Precision) -> Config:
@@ -40,8 +41,14 @@ def twin(config: Config, precision: Precision) -> Config:
 
 
 def full_size(config: Config) -> Config:
-    """The experiment with all its sizes in float64, on phantoms, in deterministic mode."""
-    return Config.model_validate(_on_phantoms(config, "float64", config.data.image_size, config.train.batch_size))
+    """The experiment at its own image size and widths, in float64, on phantoms, in deterministic mode."""
+    size = config.data.image_size
+    return Config.model_validate(_on_phantoms(config, "float64", size, full_size_batch(size, config.train.batch_size)))
+
+
+def full_size_batch(image_size: int, batch_size: int) -> int:
+    """The experiment's own, unless that wants more than a few GiB in float64: at 256x256 it is 8."""
+    return min(batch_size, max(MOST_PIXELS // image_size**2, FEWEST_IMAGES))
 
 
 def _on_phantoms(config: Config, precision: Precision, image_size: int, batch_size: int) -> dict[str, Any]:

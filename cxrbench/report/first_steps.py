@@ -1,4 +1,4 @@
-"""The second proof: over their first steps, the very trainings of a report agree, at full size."""
+"""The second proof: how far the very trainings of a report agree over their first steps, at full size."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from cxrbench.parity.result import Finite, Schema
 
 # Of any metric in float32, ten times what the twin is held to: at 64x64 and full width rounding alone takes each
 # backend 2e-4 away from its own training in float64 within ten steps, at the rates of the reference settings. At higher
-# rates it takes them further, and whether it was rounding is told by ``full_size_float64``.
+# rates it takes them further, and only ``full_size_float64`` tells whether the work is the same.
 LIMIT = 1e-3
-# The first step's losses show the discriminator's update, the second's the generator's.
+# The first step's losses show the discriminator's update, if its gate is open, and the second's the generator's: there
+# a gross fault of the float32 programs would show before anything can grow.
 UPDATES_SHOWN = 2
 METRICS = LOSS_COLUMNS[LOSS_COLUMNS.index("d_loss") :]
 
@@ -43,7 +44,7 @@ class FirstSteps(Schema):
 
     @property
     def updates_shown(self) -> bool:
-        """Whether all are finite, and together until each network has been updated: a wrong update shows at once."""
+        """Whether all are finite, and together until each network has been updated once."""
         return self.measured is not None and self.together is not None and self.together >= UPDATES_SHOWN
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cxrbench.parity.bounds import BOUNDS, FULL_SIZE, Bound
+from cxrbench.parity.bounds import BOUNDS, FIRST_STEPS, FULL_SIZE, Bound
 from cxrbench.parity.result import Check, Parity
+from cxrbench.parity.twin import full_size_batch
 from cxrbench.report import parity_words
 from cxrbench.report.first_steps import FirstSteps
 from cxrbench.report.results import Results
@@ -13,7 +14,7 @@ from cxrbench.report.tables import NOTHING, Cell, Table
 from cxrbench.report.wording import BACKENDS, difference, listing
 
 FORMER = Bound("Former bounds", "as this report's version of the project had it", 0, "absolute", "")
-ROUNDING = "rounding"  # not held, but what is the same in float64 was parted by nothing else
+PARTED = "parted"  # not held, but every bound holds, those in float64 among them
 SCALES = {"count": "unequal values"}
 GATE_NEVER = 1.0  # the share of right answers above which the discriminator waits
 
@@ -35,7 +36,7 @@ def bounds(results: Results) -> Table:
     return Table([Cell(head) for head in heads], rows)
 
 
-def twin(parity: Parity) -> str:
+def trained(results: Results, parity: Parity) -> str:
     """What was trained to compare the backends, with everything that makes training stable."""
     settings, sizes = parity.settings, parity.settings["parity"]
     shut = listing([f"{count} of the {precision} steps" for precision, count in parity.skipped_updates.items()])
@@ -46,7 +47,7 @@ def twin(parity: Parity) -> str:
         f"{sizes['batch_size']}, widths {sizes['generator_width']} and {sizes['discriminator_width']}, trained by each "
         f"backend for {parity.float32_steps} steps in float32 and {parity.float64_steps} in float64, with "
         f"{listing(_stabilisations(settings))}. The gate shut in {shut}, so it was {compared}. "
-        f"{_chaos(parity)}{_peers(parity)}"
+        f"{_chaos(parity)}{_peers(parity)}{_full_size(results, parity)}"
     )
 
 
@@ -74,7 +75,7 @@ def _first_steps(results: Results, first: FirstSteps) -> list[Cell]:
     about = Cell(f"metrics of the first {first.steps} steps of the trainings in this report", "first_steps")
     pair = listing([BACKENDS[backend] for backend in first.backends])
     where = "" if first.measured == 0 else f"{first.metric}, step {first.step}, {pair}"
-    verdict = _verdict(first) if first.passed or parity_words.parted(results) else ROUNDING
+    verdict = _verdict(first) if first.passed or parity_words.parted(results) else PARTED
     return _row(about, first.limit, "absolute", first.measured, where, verdict)
 
 
@@ -104,6 +105,18 @@ def _stabilisations(settings: dict[str, Any]) -> list[str]:
 def _peers(parity: Parity) -> str:
     compared = any(check.name.startswith("native") for check in parity.checks)
     return "" if compared else " The hand-written peers were not compared: they are not written for all of this."
+
+
+def _full_size(results: Results, parity: Parity) -> str:
+    if not parity_words.at_full_size(parity):
+        return ""
+    config = results.manifest.config
+    side, model = config["data"]["image_size"], config["model"]
+    batch = full_size_batch(side, config["train"]["batch_size"])
+    return (
+        f" At full size, {side}x{side} pixels, batch {batch}, widths {model['generator_width']} and "
+        f"{model['discriminator_width']}, {FIRST_STEPS} steps were trained in float64."
+    )
 
 
 def _chaos(parity: Parity) -> str:

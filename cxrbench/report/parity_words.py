@@ -26,7 +26,7 @@ def proof(results: Results) -> str:
         f"{who} did the same work: in float64 the losses of {parity.float64_steps} steps agree "
         f"{_to(parity, 'losses_float64')} and all weights {_to(parity, 'state_float64')}; in float32 the first "
         f"{FIRST_STEPS} steps {_to(parity, 'losses_float32')}. {_held(parity)} hold."
-        f"{_rounding(results, parity)}"
+        f"{_early_parting(results, parity)}"
     )
 
 
@@ -37,28 +37,29 @@ def alone(results: Results) -> str:
 
 
 def refutation(results: Results) -> str:
-    """What a report answers whose backends did not do the same work; nothing where no bound fails."""
-    parity, first = results.parity, results.first_steps
-    reasons = []
+    """What a report answers whose backends did not do the same work, or may not have; nothing where all is well."""
+    parity, first, reasons = results.parity, results.first_steps, []
     if parity and parity.failed:
         verb = "fails" if len(parity.failed) == 1 else "fail"
         reasons.append(f"{len(parity.failed)} of {len(parity.checks)} bounds {verb}")
     if first and parted(results):
         reasons.append(f"their trainings differ {_by(first.measured)} at step {first.step} already")
+    if reasons and _untold(parity):
+        return f"Nothing shows that these backends did the same work: {listing(reasons)}. Their speeds may not compare."
     return f"These backends did not do the same work: {listing(reasons)}. Their speeds do not compare." * bool(reasons)
 
 
 def parted(results: Results) -> bool:
-    """Whether the trainings of a report differ early, and nothing shows that only rounding made them.
+    """Whether the trainings of a report differ early, and it is not shown that their work is the same.
 
-    What shows it: the same steps at full size agree in float64, and in float32 until both networks were updated.
+    It is shown where every bound holds, that of the same steps at full size in float64 among them, and the float32
+    trainings stay together until both networks were updated.
     """
-    first = results.first_steps
+    first, parity = results.first_steps, results.parity
     if first is None or first.passed:
         return False
-    checks = results.parity.checks if results.parity else []
-    same_in_float64 = any(check.name == AT_FULL_SIZE and check.passed for check in checks)
-    return not (same_in_float64 and first.updates_shown)
+    proven = parity is not None and not parity.failed and at_full_size(parity)
+    return not (proven and first.updates_shown)
 
 
 def caveats(results: Results) -> list[str]:
@@ -67,7 +68,8 @@ def caveats(results: Results) -> list[str]:
         return []
     said, parity = [], results.parity
     if failing := _failing(results):
-        said.append(f"Not the same work: {'; '.join(failing)}. Once that is mended, run: {_commands(results)}.")
+        lead, then = ("Perhaps not", "Run") if _untold(parity) else ("Not", "Once that is mended, run")
+        said.append(f"{lead} the same work: {'; '.join(failing)}. {then}: {_commands(results)}.")
     if parity is None:
         said.append(f"Nothing shows that these backends did the same work: {unproven(results)}")
     elif strangers := _strangers(results, parity):
@@ -88,11 +90,14 @@ def few_words(results: Results) -> str:
     parity = results.parity
     if parity is None:
         return "one backend alone" if len(results.backends) < 2 else "not shown"
+    held = _held(parity)
     if parity.failed:
-        return f"**fails**: {_held(parity)}"
+        return f"**fails**: {held}"
     if parted(results):
-        return f"**fails**: {_held(parity)}, but not the first steps at full size"
-    return _held(parity) + (", of another version" if _strangers(results, parity) else "")
+        return f"**{'not told' if _untold(parity) else 'fails'}**: {held}, but not the first steps at full size"
+    first = results.first_steps
+    early = f"; in float32 parted at step {first.together}" if first and not first.passed else ""
+    return held + early + (", of another version" if _strangers(results, parity) else "")
 
 
 def method(results: Results) -> str:
@@ -103,21 +108,32 @@ def method(results: Results) -> str:
         return "But parity fails, so a difference in speed may be one of the work done."
     if results.parity is None:
         return "But nothing shows it for this report, so a difference in speed may be one of the work done."
+    own = " and over its own first steps" if at_full_size(results.parity) else ""
     return (
         f"That they compute the same is shown and not claimed: {_held(results.parity)} hold over a small twin of this "
-        "experiment, so a difference in speed is one between the engines."
+        f"experiment{own}, so a difference in speed is one between the engines."
     )
 
 
-def _rounding(results: Results, parity: Parity) -> str:
-    """What is to be known of trainings that part early, though their work is the same."""
+def at_full_size(parity: Parity) -> bool:
+    """Whether the experiment itself was compared, which earlier versions did not do."""
+    return any(check.name == AT_FULL_SIZE for check in parity.checks)
+
+
+def _untold(parity: Parity | None) -> bool:
+    """Whether nothing tells rounding from other work where float32 trainings part early."""
+    return parity is None or not (parity.failed or at_full_size(parity))
+
+
+def _early_parting(results: Results, parity: Parity) -> str:
+    """What is to be known of float32 trainings that part early, though float64 shows no difference in the work."""
     first = results.first_steps
     if first is None or first.passed:
         return ""
     return (
-        f" At these settings rounding grows quickly: at full size the first {FIRST_STEPS} steps agree "
-        f"{_to(parity, AT_FULL_SIZE)} in float64, but the float32 trainings of this report only for {first.together} "
-        f"steps to {difference(first.limit)}; at step {first.step} they differ {_by(first.measured)}."
+        f" At full size the first {FIRST_STEPS} steps agree {_to(parity, AT_FULL_SIZE)} in float64; the float32 "
+        f"trainings of this report agree to {difference(first.limit)} for {first.together} steps and differ "
+        f"{_by(first.measured)} at step {first.step}, as trainings of a GAN do that rounding has parted."
     )
 
 
