@@ -11,7 +11,8 @@ import numpy as np
 from cxrbench.measure.machine import HARDWARE, deciding
 from cxrbench.report.comparison import ALPHA, UNTOLD, Comparison, Pair, can_tell, fewest, smallest_p
 from cxrbench.report.instructions import flat
-from cxrbench.report.results import Record, Results, Timing
+from cxrbench.report.manifest import Timing
+from cxrbench.report.results import Record, Results
 from cxrbench.report.wording import (
     BACKENDS,
     backend_and_variant,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from cxrbench.measure.machine import hardware
 from cxrbench.report.course_words import target_kid
 from cxrbench.report.courses import LEADING, Course, Training, along, best, followed, reached
-from cxrbench.report.results import OURS, Results, Run
+from cxrbench.report.manifest import Run
+from cxrbench.report.results import OURS, Results
 from cxrbench.report.tables import NOTHING, Cell, Table
 from cxrbench.report.wording import BACKENDS, duration, metric_label, number, quantity
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from cxrbench.config import Config, fingerprint
 from cxrbench.folders import LOSS_COLUMNS, PROGRESS_COLUMNS, RunFolder, parity_folder, run_folder
 from cxrbench.report.instructions import instructions
+from cxrbench.report.manifest import Manifest, Run, Timing
 from cxrbench.report.proof import compare_first_steps, read_parity
-from cxrbench.report.results import REAL, Manifest, NotMeasured, Read, Record, ReportError, Results, Run, Timing, read
+from cxrbench.report.results import REAL, NotMeasured, Read, Record, ReportError, Results, read
 from cxrbench.report.sessions import Session
 from cxrbench.report.stages import Benchmark, Evaluation, RunManifest, SampleManifest
 

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from cxrbench.folders import write_atomically
+from cxrbench.parity.result import Schema
 from cxrbench.quality.intervals import Measured
 from cxrbench.quality.ladders import LADDERS, NONE, cannot_see, sees
 from cxrbench.quality.registry import find
 from cxrbench.report.courses import Figure
+from cxrbench.report.manifest import Name, Origin, Text
 from cxrbench.report.page import environment
-from cxrbench.report.results import Name, Origin, Schema, Text, read
+from cxrbench.report.results import read
 from cxrbench.report.wording import number
 
 

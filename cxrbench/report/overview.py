@@ -13,9 +13,10 @@ from cxrbench.parity.result import Witness
 from cxrbench.report import parity_words, precision
 from cxrbench.report.headline import headline, machines
 from cxrbench.report.history import history
+from cxrbench.report.manifest import Origin
 from cxrbench.report.page import environment
 from cxrbench.report.records import write_records
-from cxrbench.report.results import Origin, ReportError, Results, is_quality, read
+from cxrbench.report.results import ReportError, Results, is_quality, read
 from cxrbench.report.standings import standings
 from cxrbench.report.wording import BACKENDS, COLOURS, quantity
 

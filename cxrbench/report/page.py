@@ -94,7 +94,7 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
         "parity": {
             "method": parity_words.method(results),
             "unproven": parity_words.unproven(results),
-            "twin": parity_tables.trained(results, results.parity) if results.parity else "",
+            "trained": parity_tables.trained(results, results.parity) if results.parity else "",
             "provenance": parity_tables.provenance(results.parity) if results.parity else "",
         },
         "tables": {

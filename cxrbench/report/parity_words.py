@@ -8,7 +8,8 @@ from cxrbench.measure.machine import deciding, hardware
 from cxrbench.parity.bounds import AT_FULL_SIZE, FIRST_STEPS
 from cxrbench.parity.result import Parity, Witness
 from cxrbench.report.instructions import parity_command, report_command
-from cxrbench.report.results import Results, Run, Timing
+from cxrbench.report.manifest import Run, Timing
+from cxrbench.report.results import Results
 from cxrbench.report.sessions import Session
 from cxrbench.report.wording import BACKENDS, difference, listing
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from cxrbench.folders import write_atomically
 from cxrbench.measure.pipeline import Decoding, Preparing, Reading
+from cxrbench.parity.result import Schema
+from cxrbench.report.manifest import Origin
 from cxrbench.report.page import environment
-from cxrbench.report.results import Origin, Schema, read
+from cxrbench.report.results import read
 from cxrbench.report.wording import duration, machine, number, quantity
 
 

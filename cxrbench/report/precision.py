@@ -13,7 +13,7 @@ from cxrbench.report.parity_tables import SCALES, bounds
 from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, difference, machine
 
-FIRST_STEPS_TEST = "tests/report/test_parity_words.py::test_first_steps_that_differ_are_seen"
+FIRST_STEPS_TEST = "tests/report/test_first_steps.py::test_first_steps_that_differ_are_seen"
 
 
 def render(reports: list[tuple[str, Results]]) -> str:

@@ -17,14 +17,13 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cxrbench.errors import CxrbenchError
-from cxrbench.measure.machine import hardware
-from cxrbench.parity.result import Parity
+from cxrbench.parity.result import Finite, Parity, Schema
 from cxrbench.report.courses import Training
 from cxrbench.report.first_steps import FirstSteps
-from cxrbench.report.sessions import Session
+from cxrbench.report.manifest import Backend, Manifest, Name
 
 OURS = "ours"
 HELD_OUT = "held-out"
@@ -53,11 +52,6 @@ UNITS = {
     "limit_share": "share",  # of what the machine's best rates, of all backends, would allow
 }
 
-Backend = Literal["jax", "torch", "tensorflow"]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Name = Annotated[str, Field(min_length=1)]
-Text = str | None
-
 
 def is_quality(metric: str) -> bool:
     """Whether a metric's name is one of image quality: every name that is not one of speed or memory."""
@@ -66,12 +60,6 @@ def is_quality(metric: str) -> bool:
 
 class ReportError(CxrbenchError):
     """Results that cannot be read or put side by side."""
-
-
-class Schema(BaseModel):
-    """Immutable, no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Record(Schema):
@@ -128,75 +116,6 @@ class NotMeasured(Schema):
     reason: Name
 
 
-class Origin(Schema):
-    """Where and with what a stage ran."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    commit: Text = None
-    clean: bool | None = None
-    versions: dict[str, Text]
-    machine: dict[str, Any]
-    environment: dict[str, Any]
-
-
-class Run(Origin):
-    """How one backend was trained, as a report keeps it.
-
-    Where and with what is that of the process which came last; ``sessions`` has it of each, and is not in reports of
-    earlier versions.
-    """
-
-    device: Name
-    precision: Name
-    seeds: dict[str, int]
-    steps: Annotated[int, Field(ge=0)]
-    epochs: Annotated[int, Field(ge=0)]
-    train_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    progress_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    status: Text = None
-    started: Text = None
-    sessions: list[Session] = []
-
-    @property
-    def parts(self) -> list[Session]:
-        """The sessions that trained a step and are recorded; a run that has none, as of an earlier version, is one."""
-        known = [one for one in self.sessions if one.steps > one.first_step and one.device]
-        facts = {key: getattr(self, key) for key in ("steps", "started", "commit", "clean", "device", "machine")}
-        return known or [Session(first_step=0, seconds=self.train_seconds, **facts)]
-
-    @property
-    def commits(self) -> frozenset[str | None]:
-        """Of all sessions."""
-        return frozenset(one.commit for one in self.parts)
-
-    @property
-    def places(self) -> frozenset[tuple[Any, ...]]:
-        """The hardware of all sessions."""
-        return frozenset(hardware(one.machine) for one in self.parts)
-
-    @property
-    def unrecorded_steps(self) -> int:
-        """Of how many steps, the first ones, it is not known where and with what they were trained."""
-        return max((one.steps for one in self.sessions if not one.device), default=0)
-
-
-class Engine(Schema):
-    """What an engine says of itself: its version, device, way of compiling, and threads on the host."""
-
-    engine: Name
-    device: Name
-    compiled: Name
-    threads: Text = None
-
-
-class Timing(Origin):
-    """Where and how one backend was timed, as a report keeps it."""
-
-    training_fingerprint: Name
-    engine: Engine
-
-
 class Process(Schema):
     """One process of a benchmark: its timed blocks, and what disturbed them.
 
@@ -229,29 +148,6 @@ class SeedFigures(Schema):
     backend: Backend
     metric: Name
     values: dict[Name, float]
-
-
-class Manifest(Schema):
-    """What the report is of; ``runs`` and ``benchmarks`` hold where each backend was trained and where it was timed.
-
-    ``seed_runs`` holds the same of its trainings from further seeds, which may be of another version or machine.
-    The keys with a default are not in reports of earlier versions.
-    """
-
-    name: Name
-    created: Name
-    commit: Text
-    clean: bool | None
-    config: dict[str, Any]
-    config_fingerprint: Name
-    training_fingerprint: Text = None
-    data_fingerprint: Text
-    attribution: Text
-    command: Name
-    runs: dict[Backend, Run]
-    seed_runs: dict[Backend, list[Run]] = {}
-    benchmarks: dict[Backend, Timing] = {}
-    evaluations: dict[Backend, Origin] = {}
 
 
 class Results(Schema):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cxrbench.measure.machine import deciding, hardware
-from cxrbench.report.results import Results, Run
+from cxrbench.report.manifest import Run
+from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, listing
 
 

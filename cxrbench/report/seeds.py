@@ -10,7 +10,8 @@ from cxrbench.folders import RUNS, RunFolder
 from cxrbench.report.courses import Training
 from cxrbench.report.gather import Side
 from cxrbench.report.instructions import seed_commands
-from cxrbench.report.results import Manifest, NotMeasured, Results, Run, SeedFigures, read
+from cxrbench.report.manifest import Manifest, Run
+from cxrbench.report.results import NotMeasured, Results, SeedFigures, read
 from cxrbench.report.stages import Evaluation, RunManifest
 
 

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from cxrbench.parity.result import Schema
 from cxrbench.report.courses import Course
-from cxrbench.report.results import Backend, Name, NotMeasured, Origin, Process, Record, Run, Schema, Text, Timing
+from cxrbench.report.manifest import Backend, Name, Origin, Run, Text, Timing
+from cxrbench.report.results import NotMeasured, Process, Record
 
 Bins = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=256, max_length=256)]
 

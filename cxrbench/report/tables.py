@@ -8,7 +8,8 @@ from typing import Any
 
 from cxrbench.measure.machine import deciding
 from cxrbench.quality.registry import METRICS, find
-from cxrbench.report.results import REAL, Record, Results, Run, Timing, is_quality
+from cxrbench.report.manifest import Run, Timing
+from cxrbench.report.results import REAL, Record, Results, is_quality
 from cxrbench.report.sessions import Session
 from cxrbench.report.wording import (
     BACKENDS,

@@ -25,7 +25,8 @@ from cxrbench.folders import RUNS, parity_folder, write_atomically, write_json
 from cxrbench.measure import machine
 from cxrbench.report import verdicts
 from cxrbench.report.instructions import FROM_FILES, as_toml, flat
-from cxrbench.report.results import REAL, Manifest, Results, Run, Timing, is_quality, read
+from cxrbench.report.manifest import Manifest, Run, Timing
+from cxrbench.report.results import REAL, Results, is_quality, read
 from cxrbench.report.sessions import unlike
 from cxrbench.report.verdicts import Verdict
 from cxrbench.report.wording import BACKENDS, listing

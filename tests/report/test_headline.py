@@ -4,7 +4,8 @@ import pytest
 
 from cxrbench.parity.result import Parity
 from cxrbench.report.headline import headline
-from cxrbench.report.results import Manifest, Record, Results, Run, Timing
+from cxrbench.report.manifest import Manifest, Run, Timing
+from cxrbench.report.results import Record, Results
 from cxrbench.report.wording import difference, duration, interval, listing, number, quantity
 from tests.report.fabricate import MACHINE, STEP_TIME, parity_json, record, run_json, small_config, timing
 

@@ -75,11 +75,8 @@ def test_every_process_is_told_with_its_blocks(results, raws):
 
 
 def test_a_block_is_as_long_as_was_asked_for(raws):
-    """But for what disturbed its calibration: another test beside it can make a step look several times as long."""
     for raw in raws:
-        block = raw["test_step"]
-        assert block["extra_info"]["steps"] > 1
-        assert np.median(block["stats"]["data"]) > 0.2 * small_config().bench.block_seconds
+        assert np.median(raw["test_step"]["stats"]["data"]) > 0.5 * small_config().bench.block_seconds
 
 
 def test_the_first_step_compiles_and_later_ones_do_not(records):
