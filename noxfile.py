@@ -189,13 +189,13 @@ def everything(session: nox.Session, config: str) -> None:
 
 @nox.session(python=False, requires=ALL_ENVIRONMENTS)
 def compare(session: nox.Session) -> None:
-    """The main job: prepare, bench, train, sample, evaluate on every backend, and the report (config: quick)."""
+    """Everything: prepare, bench, parity, train, sample, evaluate on every backend, and the report (config: quick)."""
     everything(session, "quick")
 
 
 @nox.session(python=False, requires=ALL_ENVIRONMENTS)
 def smoke(session: nox.Session) -> None:
-    """The main job on tiny images (32x32), for CI."""
+    """Everything on tiny images (32x32), for CI."""
     everything(session, "smoke")
 
 

@@ -54,8 +54,12 @@ def find_config(path: str | Path) -> Path:
             return candidate
     if not CONFIGS.is_dir():
         raise ConfigError(f"{path}: this installation has no configs/; install a clone: pip install -e .")
-    known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.toml")))
-    raise ConfigError(f"{path}: there is no such configuration file; configs/ has {known}")
+    raise ConfigError(f"{path}: there is no such configuration file; configs/ has {', '.join(shipped())}")
+
+
+def shipped() -> list[str]:
+    """The names of the configurations in ``configs/``."""
+    return sorted(file.stem for file in CONFIGS.glob("*.toml"))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -23,11 +23,12 @@ def sentences(results: Results) -> list[str]:
             came.append(f"after {_times(own, target)} of training on {_whose(backend, own, target)}")
         else:
             stayed.append(f"{_best(own)} on {_whose(backend, own, target)}")
+    alone = _of_one_seed(_followed(results))
     label, aim = metric_label(LEADING), f"the aim of {number(target)}"
     if came:
         its_best = f"; its best was {listing(stayed)}" * bool(stayed)
-        return [f"{label}, came down to {aim} {listing(came)}{its_best}."]
-    return [f"{label}, did not come down to {aim}: its best was {listing(stayed)}."] * bool(stayed)
+        return [f"{label}, came down to {aim} {listing(came)}{its_best}{alone}."]
+    return [f"{label}, did not come down to {aim}: its best was {listing(stayed)}{alone}."] * bool(stayed)
 
 
 def caveats(results: Results) -> list[str]:
@@ -76,5 +77,5 @@ def _of_one_seed(measured: dict[str, list[Training]]) -> str:
     """Whose curve may be that of its one seed."""
     alone = [BACKENDS[backend] for backend, own in measured.items() if len(own) == 1]
     if len(alone) == len(measured):
-        return ", of one seed each"
+        return f", of one seed{' each' * (len(alone) > 1)}"
     return f", of one seed only on {listing(alone)}" * bool(alone)

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from cxrbench.config import Config, fingerprint
 from cxrbench.folders import LOSS_COLUMNS, PROGRESS_COLUMNS, RunFolder, parity_folder, run_folder
-from cxrbench.report.instructions import instructions
+from cxrbench.report.instructions import experiment, instructions, source_option
 from cxrbench.report.manifest import Manifest, Run, Timing
 from cxrbench.report.proof import compare_first_steps, read_parity
 from cxrbench.report.results import REAL, NotMeasured, Read, Record, ReportError, Results, read
 from cxrbench.report.sessions import Session
 from cxrbench.report.stages import Benchmark, Evaluation, RunManifest, SampleManifest
+
+FROM_IMAGES = ("train", "evaluate")  # stages that open the packed images, and pack them where that is needed
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ def gather(config: Config, backends: list[str], runs: Path, name: str) -> tuple[
         ReportError: a file is damaged or foreign, no backend has any result, or what two backends did cannot be put
             side by side.
     """
-    sides = [_read_side(backend, run_folder(config, backend, runs)) for backend in backends]
+    sides = [_read_side(config, backend, runs) for backend in backends]
     where = runs / config.name
     measured = any(side.run or side.benchmark or side.evaluation for side in sides)
     if not measured and not parity_folder(config, runs).result.exists():
         raise ReportError(f"{where}: no results of {', '.join(backends)}; train one of them first")
-    _refuse_different(sides, where)
+    _refuse_different(config, sides, where)
     results = Results(
         manifest=_manifest(config, sides, name),
         records=_records(sides),
@@ -96,14 +98,15 @@ def _optional(path: Path, schema: type[Read]) -> Read | None:
     return read(path, schema) if path.exists() else None
 
 
-def _read_side(backend: str, folder: RunFolder) -> Side:
+def _read_side(config: Config, backend: str, runs: Path) -> Side:
+    folder = run_folder(config, backend, runs)
     run = _optional(folder.manifest, RunManifest)
     benchmark, evaluation = _optional(folder.benchmark, Benchmark), _optional(folder.evaluation, Evaluation)
     for path, part in ((folder.benchmark, benchmark), (folder.evaluation, evaluation)):
         strangers = {record.backend for record in part.records} - {backend, REAL} if part else set()
         if strangers:
             raise ReportError(f"{path}: holds figures of {', '.join(strangers)}, not of {backend}; run its stage again")
-    outdated = _why_outdated(folder, run, evaluation) if run and evaluation else None
+    outdated = _why_outdated(config, folder, run, evaluation) if run and evaluation else None
     progress = read_table(folder.progress, PROGRESS_COLUMNS) if folder.progress.exists() else None
     epochs = [] if progress is None else [int(epoch) for epoch in progress["epoch"]]
     samples = _new_samples(folder, run)
@@ -123,11 +126,10 @@ def _read_side(backend: str, folder: RunFolder) -> Side:
     )
 
 
-def _why_outdated(folder: RunFolder, run: RunManifest, evaluation: Evaluation) -> str | None:
+def _why_outdated(config: Config, folder: RunFolder, run: RunManifest, evaluation: Evaluation) -> str | None:
     """Why an evaluation is not of the run or the samples that are there now, and the commands that renew it."""
-    name, backend = folder.path.parent.name, folder.path.name
-    evaluate = f"python -m cxrbench evaluate --config {name}"
-    both = f"python -m cxrbench sample --config {name} --backend {backend}, then {evaluate}"
+    evaluate = _command(config, "evaluate")
+    both = f"{_command(config, 'sample', folder.path.name)}, then {evaluate}"
     if evaluation.training_fingerprint != run.training_fingerprint:
         ours, theirs = evaluation.training_fingerprint, run.training_fingerprint
         return f"evaluation.json is of training settings {ours}, the run of {theirs}; run: {both}"
@@ -169,12 +171,19 @@ def _not_measured(side: Side, config: Config) -> list[NotMeasured]:
     files = {"train": side.run, "sample": side.samples, "bench": side.benchmark, "evaluate": side.evaluation}
     for stage, found in files.items():
         if found is None:
-            option = {"evaluate": "", "bench": f" --backends {side.backend}"}.get(stage, f" --backend {side.backend}")
-            command = f"python -m cxrbench {stage} --config {config.name}{option}"
             outdated = side.outdated if stage == "evaluate" else None
             left = "its file is of another step or other settings" if _left(side, stage) else "the stage left no file"
+            command = _command(config, stage, side.backend)
             missing.append(_gap(side.backend, stage, outdated or f"{left}; run: {command}"))
     return missing
+
+
+def _command(config: Config, stage: str, backend: str = "") -> str:
+    """What runs a stage with the settings given; every backend is evaluated in one command."""
+    settings = config.model_dump(mode="json")
+    which = {"evaluate": "", "bench": f" --backends {backend}"}.get(stage, f" --backend {backend}")
+    source = source_option(settings) if stage in FROM_IMAGES else ""
+    return f"python -m cxrbench {stage} {experiment(settings)}{which}{source}"
 
 
 def _left(side: Side, stage: str) -> bool:
@@ -186,9 +195,9 @@ def _gap(backend: str, metric: str, reason: str) -> NotMeasured:
     return NotMeasured.model_validate({"backend": backend, "metric": metric, "reason": reason})
 
 
-def _refuse_different(sides: list[Side], where: Path) -> None:
+def _refuse_different(config: Config, sides: list[Side], where: Path) -> None:
     """All runs and benchmarks must be of one experiment, and every quality figure of one N and one dataset."""
-    _refuse_other_settings(sides, where)
+    _refuse_other_settings(config, sides, where)
     for key, way_out in (
         ("data_fingerprint", "train them on one dataset"),
         ("steps", "train them for as many steps, or report those that are alike with --backends"),
@@ -216,13 +225,14 @@ def _refuse_different(sides: list[Side], where: Path) -> None:
             )
 
 
-def _refuse_other_settings(sides: list[Side], where: Path) -> None:
+def _refuse_other_settings(config: Config, sides: list[Side], where: Path) -> None:
     """Runs must be of the same training settings, and benchmarks of those of the runs and of each other."""
     runs = {f"{side.backend}/run.json": side.run.training_fingerprint for side in sides if side.run}
     timed = {f"{side.backend}/bench.json": side.benchmark.training_fingerprint for side in sides if side.benchmark}
+    again = experiment(config.model_dump(mode="json"))
     for found, way_out in (
         (runs, "train them with one configuration"),
-        (runs | timed, f"run python -m cxrbench bench --config {where.name} again with the settings of training"),
+        (runs | timed, f"run python -m cxrbench bench {again} with the settings of training"),
     ):
         if len(set(found.values())) > 1:
             raise ReportError(f"{where}: training_fingerprint differs: {_each(found)}; {way_out}")
@@ -252,7 +262,7 @@ def _manifest(config: Config, sides: list[Side], name: str) -> Manifest:
             "training_fingerprint": ran.training_fingerprint if ran else config.training_fingerprint,
             "data_fingerprint": first.data_fingerprint if first else None,
             "attribution": first.attribution if first else None,
-            "command": "\n".join(instructions(settings, [side.backend for side in sides], name)),
+            "command": "\n".join(instructions(settings, [side.backend for side in sides], [*timed], [*runs], name)),
             "runs": {backend: Run.model_validate(run.model_dump()) for backend, run in runs.items()},
             "evaluations": {side.backend: side.evaluation.origin for side in sides if side.evaluation},
             "benchmarks": {backend: Timing.model_validate(one.model_dump()) for backend, one in timed.items()},

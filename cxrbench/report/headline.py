@@ -69,6 +69,7 @@ def headline(results: Results) -> Headline:
             *seed_words.caveats(results),
             *timing_caveats(results),
             *_devices(results),
+            *_untrained(results),
             *_unlike_training(results),
             *_sessions(results),
             *_caveats(results),
@@ -148,6 +149,17 @@ def _unlike_training(results: Results) -> list[str]:
     ]
 
 
+def _untrained(results: Results) -> list[str]:
+    """Backends that were timed and not trained, where another was."""
+    manifest = results.manifest
+    timed = [BACKENDS[backend] for backend in manifest.benchmarks if backend not in manifest.runs]
+    if not timed or not manifest.runs:
+        return []
+    whose = listing([f"{BACKENDS[backend]}'s" for backend in manifest.runs])
+    were = "was" if len(timed) == 1 else "were"
+    return [f"{listing(timed)} {were} timed and not trained: the images and their quality are {whose} alone."]
+
+
 def _sessions(results: Results) -> list[str]:
     """Trainings that were not made in one place with one version, or of which a part is not recorded."""
     caveats = []
@@ -165,13 +177,16 @@ def _sessions(results: Results) -> list[str]:
 
 def _caveats(results: Results) -> list[str]:
     """What keeps the backends from being equals."""
-    runs, timings = results.manifest.runs, results.manifest.benchmarks
+    manifest = results.manifest
+    runs, timings = manifest.runs, manifest.benchmarks
     caveats = []
     unfinished = [BACKENDS[backend] for backend, run in runs.items() if run.status not in (None, "finished")]
     if unfinished:
         caveats.append(f"Training has not finished: {listing(unfinished)}.")
     if _differ(run.commits for run in runs.values()) or _differ(one.commit for one in timings.values()):
         caveats.append("The backends ran different versions of this project; the commit of each is listed below.")
+    if _differ((one.commit, one.clean) for one in manifest.evaluations.values()):
+        caveats.append("The backends' images were measured by different versions of this project: evaluate them again.")
     if _differ(run.places for run in runs.values()):
         caveats.append("The backends were trained on different machines: their training times do not compare.")
     return caveats

@@ -1,65 +1,79 @@
-"""How to make a report anew: the commands, or the settings as a configuration file."""
+"""How to make a report anew: the commands, and the settings as options or as a configuration file."""
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from cxrbench.configfile import load_config
-from cxrbench.errors import ConfigError
+from cxrbench.configfile import load_config, shipped
 from cxrbench.folders import BACKENDS
 
 FROM_FILES = ("nih", "folder")  # sources whose images lie in a folder of the user's
+TOML_WORDS = ("true", "false", "inf", "nan")
 
 
-def instructions(config: dict[str, Any], backends: list[str], report: str) -> list[str]:
-    """The lines of a shell that make a report anew, or the settings of a configuration that is not one of ours.
+def experiment(config: dict[str, Any], further: Sequence[str] = ()) -> str:
+    """The options that give a command these settings, and what is to be changed further, each key once.
+
+    They begin from the configuration of ours that has the name of these settings, or else differs from them least.
+    """
+    ours = _nearest(config)
+    changed = dict(one.split("=", 1) for one in [*_changes(config, ours), *further])
+    settings = [f" --set {shlex.quote(f'{key}={value}')}" for key, value in changed.items()]
+    return f"--config {ours['name']}{''.join(settings)}"
+
+
+def source_option(config: dict[str, Any]) -> str:
+    """What ``prepare``, ``train`` and ``evaluate`` need further, where the images lie in a folder of the user's."""
+    return " --data-dir DIR" if config.get("data", {}).get("source") in FROM_FILES else ""
+
+
+def instructions(
+    config: dict[str, Any], backends: list[str], timed: list[str], trained: list[str], report: str
+) -> list[str]:
+    """The lines of a shell that make a report anew.
 
     Args:
         config: the settings that ran, as in ``run.json``.
+        backends: those that the report is of.
+        timed, trained: those of them of which it has a benchmark, and a training.
         report: the report's name.
     """
-    name = _name(config)
-    if _shipped(name) is None:
-        return _own_file(config, name)
-    experiment, named = _experiment(config), _named(config, report)
-    source = _source(config)
+    options, named, source = experiment(config), _named(config, report), source_option(config)
     lines = ["# DIR is the folder of the source images."] if source else []
-    if set(backends) == set(BACKENDS):
-        lines += [f"nox -s compare -- {experiment}{source}{named}", "# Or stage by stage:"]
+    if set(timed) == set(trained) == set(BACKENDS):
+        lines += [f"nox -s compare -- {options}{source}{named}", "# Or stage by stage:"]
     lines.append("# Each engine in an environment of its own.")
-    return lines + _stages(experiment, backends, source, named)
+    return lines + _stages(options, backends, timed, trained, source, named)
 
 
 def seed_commands(config: dict[str, Any], backend: str, seed: int) -> list[str]:
     """The lines that train and evaluate one backend from another seed, whose figures a report has beside its own."""
-    name = _name(config)
-    if _shipped(name) is None:
-        return []
-    experiment = _experiment(config, (f"train.seed={seed}", f"name={name}-seed{seed}"))
-    source = _source(config)
+    options = experiment(config, (f"train.seed={seed}", f"name={_name(config)}-seed{seed}"))
+    source = source_option(config)
     return [
-        f"python -m cxrbench train {experiment} --backend {backend}{source}",
-        f"python -m cxrbench sample {experiment} --backend {backend}",
-        f"python -m cxrbench evaluate {experiment} --backends {backend}{source}",
+        f"python -m cxrbench train {options} --backend {backend}{source}",
+        f"python -m cxrbench sample {options} --backend {backend}",
+        f"python -m cxrbench evaluate {options} --backends {backend}{source}",
     ]
 
 
 def bench_command(config: dict[str, Any], *changes: str) -> str:
     """What measures speed and memory again, with changed settings such as ``bench.repeats=5``."""
-    return f"nox -s bench -- {_experiment(config, changes)}"
+    return f"nox -s bench -- {experiment(config, changes)}"
 
 
 def parity_command(config: dict[str, Any]) -> str:
     """What shows that all backends do the same work with the settings that ran."""
-    return f"nox -s parity -- {_experiment(config)}"
+    return f"nox -s parity -- {experiment(config)}"
 
 
 def report_command(config: dict[str, Any], report: str, *changes: str) -> str:
     """What writes the report of this name from what all stages left."""
-    return f"nox -s report -- {_experiment(config, changes)}{_named(config, report)}"
+    return f"nox -s report -- {experiment(config, changes)}{_named(config, report)}"
 
 
 def as_toml(config: dict[str, Any]) -> list[str]:
@@ -86,55 +100,45 @@ def _name(config: dict[str, Any]) -> str:
     return str(config.get("name", "quick"))
 
 
-def _shipped(name: str) -> dict[str, Any] | None:
-    """The settings of one of our configurations, None of one that is not ours."""
-    try:
-        return load_config(name).model_dump(mode="json")
-    except ConfigError:
-        return None
-
-
-def _experiment(config: dict[str, Any], further: Sequence[str] = ()) -> str:
-    """The configuration and what was changed in it, and what is to be changed further, each key once."""
-    name = _name(config)
-    changed = dict(one.split("=", 1) for one in [*_changes(config, _shipped(name) or config), *further])
-    return f"--config {name}" + "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in changed.items())
-
-
-def _source(config: dict[str, Any]) -> str:
-    return " --data-dir DIR" if config.get("data", {}).get("source") in FROM_FILES else ""
+def _nearest(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of ours from which these are told."""
+    ours = {name: load_config(name).model_dump(mode="json") for name in shipped()}
+    return ours.get(_name(config)) or min(ours.values(), key=lambda one: len(_changes(config, one)))
 
 
 def _named(config: dict[str, Any], report: str) -> str:
     return f" --name {report}" if report != _name(config) else ""
 
 
-def _stages(experiment: str, backends: list[str], source: str, named: str) -> list[str]:
-    chosen = " ".join(backends)
-    lines = [f"prepare {experiment}{source}"]
-    lines.append(f"bench {experiment} --backends {chosen}")
-    lines += _parity(experiment, backends) if len(backends) > 1 else []
-    for backend in backends:
-        lines += [f"train {experiment} --backend {backend}{source}", f"sample {experiment} --backend {backend}"]
-    lines += [f"evaluate {experiment} --backends {chosen}{source}", f"report {experiment} --backends {chosen}{named}"]
+def _stages(
+    options: str, backends: list[str], timed: list[str], trained: list[str], source: str, named: str
+) -> list[str]:
+    lines = [f"prepare {options}{source}"] if timed or trained else []
+    lines += [f"bench {options} --backends {' '.join(timed)}"] if timed else []
+    lines += _parity(options, backends) if len(backends) > 1 else []
+    for backend in trained:
+        lines += [f"train {options} --backend {backend}{source}", f"sample {options} --backend {backend}"]
+    lines += [f"evaluate {options} --backends {' '.join(trained)}{source}"] if trained else []
+    lines.append(f"report {options} --backends {' '.join(backends)}{named}")
     return [f"python -m cxrbench {line}" for line in lines]
 
 
-def _parity(experiment: str, backends: list[str]) -> list[str]:
+def _parity(options: str, backends: list[str]) -> list[str]:
     chosen = f"--backends {' '.join(backends)}"
-    lines = [f"parity record {experiment} --backend {backend}" for backend in backends]
-    lines += [f"parity exchange {experiment} --backend {backend} {chosen}" for backend in backends]
-    return [*lines, f"parity {experiment} {chosen}"]
+    lines = [f"parity record {options} --backend {backend}" for backend in backends]
+    lines += [f"parity exchange {options} --backend {backend} {chosen}" for backend in backends]
+    return [*lines, f"parity {options} {chosen}"]
 
 
-def _own_file(config: dict[str, Any], name: str) -> list[str]:
-    said = f"# No file of configs/ is called {name}. Its settings, to be saved as one and given by --config:"
-    return [said, *as_toml(config)]
+def _changes(config: dict[str, Any], ours: dict[str, Any]) -> list[str]:
+    plain = flat(ours)
+    return [f"{key}={_option(value)}" for key, value in flat(config).items() if plain.get(key) != value]
 
 
-def _changes(config: dict[str, Any], shipped: dict[str, Any]) -> list[str]:
-    plain = flat(shipped)
-    return [f"{key}={_toml(value)}" for key, value in flat(config).items() if plain.get(key) != value]
+def _option(value: Any) -> str:
+    """A word that is no value of TOML's needs no quotes."""
+    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w-]*", value) and value not in TOML_WORDS
+    return value if plain else _toml(value)
 
 
 def _toml(value: Any) -> str:

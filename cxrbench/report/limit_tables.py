@@ -9,12 +9,10 @@ from pydantic import ValidationError
 from cxrbench.config import Config
 from cxrbench.measure.roofline import Rate, Rates, limit
 from cxrbench.measure.work import training_step
-from cxrbench.report.results import OURS, Record, Results
+from cxrbench.report.results import OURS, RATES, Record, Results
 from cxrbench.report.standings import Standing, standings
 from cxrbench.report.tables import NOTHING, Cell, Table, figure
 from cxrbench.report.wording import backend_and_variant, metric_label, quantity
-
-RATES = {"convolution": "convolution_rate", "gemm": "gemm_rate", "copy": "copy_rate"}
 
 
 def rates(results: Results) -> Table:

@@ -43,6 +43,7 @@ class Run(Origin):
     progress_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     status: Text = None
     started: Text = None
+    images: dict[str, int] = {}  # how many there were to train, and how many held out
     sessions: list[Session] = []
 
     @property

@@ -20,9 +20,9 @@ AIMS = (
     "moved to what was found; the memory of a step is of one process each."
 )
 QUALITY_AIMS = (
-    "What a training on real X-rays is meant to reach within an hour of a CPU. The aims were set before it was "
-    "measured, and are not moved to what was found. Settings that were tuned by these held-out images are judged by "
-    "them a little too well: their file in configs/ says where that was done."
+    "What a training on real X-rays at 64x64 is meant to reach within an hour of a CPU. The aims were set before it "
+    "was measured, and are not moved to what was found. Settings that were tuned by these held-out images are judged "
+    "by them a little too well: their file in configs/ says where that was done."
 )
 CHANGES = (
     "Ours was timed beside itself with one of the things undone that make it fast, all else as it is. What is undone "

@@ -26,7 +26,7 @@ from cxrbench.report.album import Picture, draw_pictures, source
 from cxrbench.report.charts import script
 from cxrbench.report.gather import Side
 from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline
-from cxrbench.report.results import HELD_OUT, OURS, Results
+from cxrbench.report.results import HELD_OUT, OURS, REAL, Results, is_quality
 from cxrbench.report.speed_charts import speed_charts
 from cxrbench.report.standings import standings
 from cxrbench.report.timeline import timelines
@@ -53,12 +53,18 @@ def write_report(results: Results, sides: list[Side], folder: Path) -> None:
         "charts": live,
         "replaced": [one.instead_of for one in live],
         "vega": script() if live else "",
-        "same_latents": len({bool(side.samples) for side in sides if side.grid}) == 1,
+        "same_latents": _same_latents(sides),
     }
     templates = environment()
     write_atomically(folder / "index.html", templates.get_template("page.html.j2").render(content))
     write_atomically(folder / "report.md", templates.get_template("report.md.j2").render(content))
     _remove_others(folder, {picture.file for picture in pictures})
+
+
+def _same_latents(sides: list[Side]) -> bool:
+    """Whether one place in each grid shows what several backends make of one latent: all are samples, or none is."""
+    gridded = [bool(side.samples) for side in sides if side.grid]
+    return len(gridded) > 1 and len(set(gridded)) == 1
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
@@ -133,6 +139,8 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
         "colours": COLOURS,
         "names": BACKENDS,
         "several": len(results.backends) > 1,
+        "several_trained": len(results.manifest.runs) > 1,
+        "several_judged": len({record.backend for record in results.records if is_quality(record.metric)} - {REAL}) > 1,
         "source": source(results),
         "attribution": results.manifest.attribution or (ATTRIBUTION if source(results) == "nih" else None),
         "version": __version__,

@@ -51,6 +51,7 @@ UNITS = {
     "copy_rate": "bytes/s",
     "limit_share": "share",  # of what the machine's best rates, of all backends, would allow
 }
+RATES = {"convolution": "convolution_rate", "gemm": "gemm_rate", "copy": "copy_rate"}  # by the kind of operation
 
 
 def is_quality(metric: str) -> bool:

@@ -46,8 +46,8 @@ def _named(results: Results, unlike: Callable[[Run, Run], bool]) -> list[str]:
 
 
 def _software(run: Run) -> tuple[Any, ...]:
-    """The commits of its sessions, and the packages that decide a result."""
-    return run.commits, deciding(run.versions)
+    """The commits of its sessions, with what was not committed then, and the packages that decide a result."""
+    return {(part.commit, part.clean) for part in run.parts}, deciding(run.versions)
 
 
 def _place(run: Run) -> set[tuple[Any, ...]]:

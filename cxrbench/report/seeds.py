@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> tuple[By
         if side.run and side.evaluation:
             own[str(side.run.seeds["train"])] = Trained(config.name, side.run, side.evaluation)
             found[side.backend] = own
-        for path in sorted(runs.glob(f"{config.name}-seed*/{side.backend}")):
+        for path in sorted(runs.glob(f"{config.name}-seed*/{side.backend}"), key=_by_number):
             other = _beside(RunFolder(path), own)
             if isinstance(other, Trained):
                 own[other.seed] = other
@@ -75,6 +76,12 @@ def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> tuple[By
                 gap = {"backend": side.backend, "metric": "seed", "reason": f"{path.parent.name}: {other}"}
                 left_out.append(NotMeasured.model_validate(gap))
     return found, left_out
+
+
+def _by_number(path: Path) -> tuple[int, str]:
+    """Seed 2 before seed 10."""
+    number = re.search(r"-seed(\d*)", path.parent.name)
+    return int(number[1] or 0) if number else 0, path.parent.name
 
 
 def _commands(manifest: Manifest, several: BySeed) -> str:

@@ -92,21 +92,34 @@ def timing(results: Results) -> Table:
 
 
 def training(results: Results) -> Table:
-    """One column per trained backend: steps, epochs, time, device, precision, seeds, commit; sessions, if several."""
-    runs = results.manifest.runs
+    """One column per training: images, steps, epochs, time, device, precision, seeds, commit; sessions, if several."""
+    manifest = results.manifest
+    further = [(backend, run) for backend, several in manifest.seed_runs.items() for run in several]
+    runs = [*manifest.runs.values(), *(run for _, run in further)]
     lines = {
-        "Status": [run.status or NOTHING for run in runs.values()],
-        "Steps": [f"{run.steps:,}" for run in runs.values()],
-        "Epochs": [f"{run.epochs:,}" for run in runs.values()],
-        "Training time": [duration(run.train_seconds) for run in runs.values()],
-        "Grids and quality on the way": [_share_of_training(run) for run in runs.values()],
-        "Device, precision": [f"{run.device}, {run.precision}" for run in runs.values()],
-        "Seeds": [_pairs(run.seeds) for run in runs.values()],
-        "Commit": [_commit(run.commit, run.clean) for run in runs.values()],
+        "Status": [run.status or NOTHING for run in runs],
+        "Images": [_images(run) for run in runs],
+        "Steps": [f"{run.steps:,}" for run in runs],
+        "Epochs": [f"{run.epochs:,}" for run in runs],
+        "Training time": [duration(run.train_seconds) for run in runs],
+        "Grids and quality on the way": [_share_of_training(run) for run in runs],
+        "Device, precision": [f"{run.device}, {run.precision}" for run in runs],
+        "Seeds": [_pairs(run.seeds) for run in runs],
+        "Commit": [_commit(run.commit, run.clean) for run in runs],
     }
-    if any(len(run.parts) > 1 for run in runs.values()):
-        lines["Sessions"] = ["; ".join(_session(one) for one in run.parts) for run in runs.values()]
-    return _by_backend([*runs], lines)
+    if any(len(run.parts) > 1 for run in runs):
+        lines["Sessions"] = ["; ".join(_session(one) for one in run.parts) for run in runs]
+    heads = [*_heads([*manifest.runs]), *(_head_of_seed(backend, run) for backend, run in further)]
+    return Table([Cell(""), *heads], _rows(lines))
+
+
+def _head_of_seed(backend: str, run: Run) -> Cell:
+    return Cell(BACKENDS[backend], f"from seed {run.seeds['train']}", backend)
+
+
+def _images(run: Run) -> str:
+    counts = run.images
+    return f"{counts['train']:,} to train, {counts['test']:,} held out" if counts else NOTHING
 
 
 def _session(one: Session) -> str:
@@ -203,14 +216,23 @@ def _metric_head(name: str, example: Record) -> Cell:
 
 def _other_versions(results: Results, backend: str, timed: Timing) -> str:
     run = next((run for name, run in results.manifest.runs.items() if name == backend), None)
-    trained = deciding(run.versions) if run else {}
+    if run is None:
+        return "not trained; " + _pairs(deciding(timed.versions))
+    trained = deciding(run.versions)
     other = {name: one for name, one in deciding(timed.versions).items() if trained.get(name) != one}
     return _pairs(other) if other else "none"
 
 
 def _by_backend(backends: Sequence[str], lines: dict[str, list[str]]) -> Table:
-    columns = [Cell("")] + [Cell(BACKENDS[backend], "", backend) for backend in backends]
-    return Table(columns, [[Cell(key)] + [Cell(value) for value in values] for key, values in lines.items()])
+    return Table([Cell(""), *_heads(backends)], _rows(lines))
+
+
+def _heads(backends: Sequence[str]) -> list[Cell]:
+    return [Cell(BACKENDS[backend], "", backend) for backend in backends]
+
+
+def _rows(lines: dict[str, list[str]]) -> list[list[Cell]]:
+    return [[Cell(key), *map(Cell, values)] for key, values in lines.items()]
 
 
 def _lines(parts: list[dict[str, Any]]) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from cxrbench.report.standings import Standing
 from cxrbench.report.wording import BACKENDS, listing, metric_label, number, with_interval
 
 LEADING = ("reference", "lower")  # the metrics of which one leads: distances to the held-out images
+ENOUGH_SEEDS = 3  # trainings of a backend, of which a lead is told without a doubt
 MEMORY = ("peak_device_memory", "peak_host_memory")  # the first that was measured of every backend that was timed
 
 
@@ -40,30 +41,50 @@ def quality(results: Results) -> str:
                 f"{one.label}, lower is nearer to real: {shown}; "
                 f"real images score {number(real.value)} at the same N = {real.n}."
             )
-            return " ".join([told, *_nearest(results, made), *_sample(results)])
+            return " ".join([told, *_spread(results, made), *_nearest(results, made), *_sample(results)])
     return "Image quality was not measured."
 
 
 def _nearest(results: Results, made: list[Record]) -> list[str]:
-    """Who leads: only where the two best intervals are apart, and no seed alone moves the figure as far."""
+    """Who leads: only where the two best intervals are apart, and so are their trainings from other seeds."""
     if len(made) < 2:
         return []
     best, second = sorted(made, key=lambda record: record.value)[:2]
     both = f"{BACKENDS[best.backend]} and {BACKENDS[second.backend]}"
     if best.ci_high is None or second.ci_low is None or best.ci_high >= second.ci_low:
         return [f"{both} cannot be told apart."]
-    spreads = {
-        one.backend: (min(one.values.values()), max(one.values.values()))
-        for one in results.seeds
-        if one.metric == best.metric and max(one.values.values()) - min(one.values.values()) > second.value - best.value
-    }
-    if spreads:
-        moved = listing([f"{BACKENDS[name]} {number(low)} to {number(high)}" for name, (low, high) in spreads.items()])
-        return [f"{both} are no further apart than trainings from other seeds are ({moved})."]
-    several = {one.backend for one in results.seeds if one.metric == best.metric}
-    alone = [BACKENDS[one.backend] for one in (best, second) if one.backend not in several]
-    unsure = f", by one training only on {listing(alone)}: another seed may say otherwise" * bool(alone)
+    seeds = _by_seed(results, best.metric)
+    of_best, of_second = (seeds.get(one.backend, [one.value]) for one in (best, second))
+    widest = max((max(values) - min(values) for values in seeds.values()), default=0.0)
+    if max(of_best) >= min(of_second) or widest > second.value - best.value:
+        return [f"{both} are no further apart than trainings from other seeds are."]
+    few = [
+        f"{len(values)} training{'s' * (len(values) > 1)} of {BACKENDS[one.backend]}"
+        for one, values in ((best, of_best), (second, of_second))
+        if len(values) < ENOUGH_SEEDS
+    ]
+    unsure = f", by {listing(few)} only: another seed may say otherwise" * bool(few)
     return [f"{BACKENDS[best.backend]} is nearest to real images{unsure}."]
+
+
+def _spread(results: Results, made: list[Record]) -> list[str]:
+    """How far a backend's figure moves from seed to seed, and whose lies within that."""
+    said = []
+    for backend, values in _by_seed(results, made[0].metric).items():
+        low, high = min(values), max(values)
+        others = [one for one in made if one.backend != backend]
+        within = [BACKENDS[one.backend] for one in others if low <= one.value <= high]
+        found = f"{listing(within) if within else 'no other backend'} lie{'s' * (len(within) < 2)} within that"
+        beside = f"; {found}" * bool(others)
+        said.append(
+            f"Trained from {len(values)} seeds, {BACKENDS[backend]} scored {number(low)} to {number(high)}{beside}."
+        )
+    return said
+
+
+def _by_seed(results: Results, metric: str) -> dict[str, list[float]]:
+    """The figures of every backend that was trained from several seeds."""
+    return {one.backend: [*one.values.values()] for one in results.seeds if one.metric == metric}
 
 
 def _sample(results: Results) -> list[str]:

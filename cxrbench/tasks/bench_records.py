@@ -12,6 +12,7 @@ from cxrbench.measure.memory import growth
 from cxrbench.measure.roofline import Rates, best_rates, limit
 from cxrbench.measure.statistics import Interval, process_interval, ratio_interval
 from cxrbench.measure.work import training_step
+from cxrbench.report.results import RATES
 from cxrbench.tasks.bench_raw import Group, Raw, grouped
 from cxrbench.tasks.rotation import LIMIT, SPEED
 from cxrbench.variants import OURS
@@ -19,7 +20,6 @@ from cxrbench.variants import OURS
 NO_DEVICE_MEMORY = "the engine runs on the CPU, where there is no device memory; see peak_host_memory"
 NOT_MIXED = "the hand-written peers are not written for mixed bfloat16"
 STATE = ("load", "others_percent", "clock_mhz", "temperature_celsius", "heat_throttles", "gpus")
-RATES = {"convolution": "convolution_rate", "gemm": "gemm_rate", "copy": "copy_rate"}
 
 
 class Gap(NamedTuple):

@@ -27,6 +27,7 @@ from cxrbench.quality.spaces import spaces
 from cxrbench.quality.spectrum import power_spectrum
 from cxrbench.report.courses import Course
 from cxrbench.report.gather import samples_sha256
+from cxrbench.report.instructions import experiment
 from cxrbench.report.results import HELD_OUT, OURS, REAL, NotMeasured, Record, read
 from cxrbench.report.stages import Evaluation, RunManifest, SampleManifest
 from cxrbench.tasks.course import measure_course
@@ -100,7 +101,7 @@ class Candidate:
 def _load(config: Config, backend: str, runs: Path, dataset: Dataset) -> Candidate:
     """One backend's samples, refused unless they are of its newest step and it was trained on this very dataset."""
     folder = run_folder(config, backend, runs)
-    options = f"--config {config.name} --backend {backend}"
+    options = f"{experiment(config.model_dump(mode='json'))} --backend {backend}"
     command = f"python -m cxrbench sample {options}"
     if not folder.manifest.exists():
         raise RunError(f"{folder.manifest}: no such run; train it first: python -m cxrbench train {options}")
@@ -166,11 +167,13 @@ def _evaluation(
         found = find(name)
         return found.metric.unit if found else ""
 
+    batch_size = one.manifest.config["train"]["batch_size"]
+
     def records(measured: Figures, **made_by: str) -> list[Record]:
         return [
             Record.model_validate(
                 made_by
-                | {"image_size": config.data.image_size, "batch_size": config.train.batch_size, "n": len(sets.images)}
+                | {"image_size": config.data.image_size, "batch_size": batch_size, "n": len(sets.images)}
                 | {"metric": name, "unit": unit(name)}
                 | asdict(figure)
             )

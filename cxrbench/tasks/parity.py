@@ -22,6 +22,7 @@ from cxrbench.parity.judge import chaotic_from, curves, judge
 from cxrbench.parity.result import Check, Parity, Witness
 from cxrbench.parity.twin import PRECISIONS, full_size, twin, twin_fingerprint
 from cxrbench.report.figures import figure_png
+from cxrbench.report.instructions import experiment
 from cxrbench.report.parity_figure import parity_figure
 from cxrbench.tasks.engine import start_backend
 from cxrbench.tasks.prepare import prepare_task
@@ -149,7 +150,8 @@ def _refuse_blown_up(folder: ParityFolder, records: dict[str, Evidence]) -> None
 
 def _command(config: Config, stage: str, backend: str, backends: list[str]) -> str:
     several = f" --backends {' '.join(backends)}" if stage == EXCHANGE else ""
-    return f"python -m cxrbench parity {stage} --config {config.name} --backend {backend}{several}"
+    options = experiment(config.model_dump(mode="json"))
+    return f"python -m cxrbench parity {stage} {options} --backend {backend}{several}"
 
 
 def _read(folder: ParityFolder, config: Config, stage: str, backend: str, backends: list[str]) -> Evidence:

@@ -11,7 +11,7 @@ from cxrbench.report.gather import gather
 from cxrbench.report.overview import write_overview
 from cxrbench.report.page import write_report
 from cxrbench.report.records import write_records
-from cxrbench.report.results import ReportError
+from cxrbench.report.results import ReportError, Results, read
 from cxrbench.report.seeds import with_seeds
 
 
@@ -28,7 +28,8 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
         The report's folder.
 
     Raises:
-        ReportError: nothing to report, a damaged file, or runs that cannot be put side by side.
+        ReportError: nothing to report, a damaged file, runs that cannot be put side by side, or a report in that
+            folder that has more than there is now.
     """
     name = name or config.name
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
@@ -41,6 +42,7 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
         print(f"report: the runs of {config.name} had other settings than those given now; theirs are reported")
     for entry in results.not_measured:
         print(f"report: not measured: {entry.backend}, {entry.metric}: {entry.reason}")
+    _refuse_loss(folder / "results.json", results, backends)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", results.model_dump(mode="json"))
     write_records(folder / "records.csv", results)
@@ -49,3 +51,17 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
         print(f"report: left out of {reports / 'index.md'}: {problem}")
     print(f"report: {folder / 'index.html'}")
     return folder
+
+
+def _refuse_loss(file: Path, results: Results, backends: list[str]) -> None:
+    """A report that is there, of runs that are elsewhere or gone, is not replaced by one of less than it has."""
+    if not file.exists():
+        return
+    there, here = read(file, Results).manifest, results.manifest
+    for what, before, now in (("training", there.runs, here.runs), ("benchmark", there.benchmarks, here.benchmarks)):
+        lost = [backend for backend in before if backend in backends and backend not in now]
+        if lost:
+            raise ReportError(
+                f"{file}: has the {what} of {', '.join(lost)}, which the runs here lack; keep it and give the new "
+                "report another name with --name, or leave those out with --backends"
+            )

@@ -33,6 +33,7 @@ from cxrbench.tasks.progress import Progress
 from cxrbench.tasks.sessions import Session, opened, reached, restored
 
 GRID_IMAGES = 36
+SPENT = 10  # half-lives, after which a learning rate is below a thousandth of what it was
 PROGRESS_GRIDS = 7  # as many images as quality is measured on while training
 
 
@@ -87,6 +88,7 @@ class Training:
             if not self._is_finished():
                 self._finish(first)  # a kill came between the last checkpoint and the end
             return
+        self._say_where_learning_ends()
         facts = {"started": self.began, "backend": self.backend, "device": self.engine.device(), **self.origin}
         self.sessions.append(opened(first, facts))
         self._write_manifest("running", first)
@@ -96,6 +98,16 @@ class Training:
             self._write_manifest("stopped", done)
             raise KeyboardInterrupt(f"stopped after step {done}; the same command goes on from there")
         self._finish(done)
+
+    def _say_where_learning_ends(self) -> None:
+        """A half-life that suits a small set ends the learning on a large one long before the last step."""
+        half_life = self.config.optimizer.half_life
+        end = SPENT * half_life
+        if 0 < end < self.total_steps:
+            print(
+                f"train: optimizer.half_life = {half_life:,}: from step {end:,} of {self.total_steps:,} on the "
+                "learning rates are below a thousandth of the first; raise it, or lower train.epochs"
+            )
 
     def _is_finished(self) -> bool:
         files = self.run_folder.generator.exists() and self.run_folder.manifest.exists()
@@ -213,6 +225,7 @@ class Training:
                 "training_fingerprint": config.training_fingerprint,
                 "dataset": self.dataset.folder.name,
                 "data_fingerprint": self.dataset.fingerprint,
+                "images": {"train": len(self.dataset.train), "test": len(self.dataset.test)},
                 "attribution": self.dataset.attribution,
                 **self.origin,
                 "engine": self.engine.describe(self.total_steps),

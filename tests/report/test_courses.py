@@ -96,7 +96,7 @@ def test_the_sentence_tells_the_time_and_who_never_came_there(results):
     made = with_courses(results, training("jax", 0.3, 0.05), training("torch", 0.3, 0.07))
     assert course_words.sentences(made) == [
         "KID, Inception-v3, came down to the aim of 0.0600 after 2 min 0 s of training on JAX; "
-        "its best was 0.0700 on PyTorch."
+        "its best was 0.0700 on PyTorch, of one seed each."
     ]
     assert course_words.sentences(with_courses(results)) == []
 
@@ -115,14 +115,14 @@ def test_of_several_seeds_the_sentence_tells_the_first_the_last_and_how_many_cam
     assert course_words.sentences(with_courses(results, *trainings)) == [
         "KID, Inception-v3, came down to the aim of 0.0600 after 2 min 0 s to 3 min 0 s of training on JAX (2 of 3 "
         "seeds reached it) and after 4 min 0 s of training on TensorFlow; its best was 0.0700 to 0.0900 on PyTorch (0 "
-        "of 2 seeds reached it)."
+        "of 2 seeds reached it), of one seed only on TensorFlow."
     ]
 
 
 def test_nothing_is_said_of_the_quality_of_a_backend_that_was_not_measured(results):
     made = with_courses(results, training("jax", 0.3, 0.07), unmeasured("torch", 2))
     assert course_words.sentences(made) == [
-        "KID, Inception-v3, did not come down to the aim of 0.0600: its best was 0.0700 on JAX."
+        "KID, Inception-v3, did not come down to the aim of 0.0600: its best was 0.0700 on JAX, of one seed."
     ]
     assert course_words.sentences(with_courses(results, unmeasured("torch", 2))) == []
 

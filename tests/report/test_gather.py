@@ -2,14 +2,16 @@
 
 import json
 import re
+import shlex
 import shutil
-import tomllib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cxrbench.config import Config
+from cxrbench.configfile import load_config
+from cxrbench.report.instructions import experiment
 from cxrbench.report.results import ReportError, Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change, small_config
@@ -196,7 +198,7 @@ def test_settings_that_differ_from_the_file_are_part_of_the_commands(runs, tmp_p
 def test_images_of_the_users_are_asked_for_where_they_are_read(runs, tmp_path):
     lines = commands_after(small_config(data_source='"nih"'), runs, tmp_path)
     assert lines[0] == "# DIR is the folder of the source images."
-    assert lines[1] == "nox -s compare -- --config smoke --set 'data.source=\"nih\"' --data-dir DIR"
+    assert lines[1] == "nox -s compare -- --config smoke --set data.source=nih --data-dir DIR"
     asked = {line.split()[3] for line in lines if line.startswith("python") and "--data-dir DIR" in line}
     assert asked == {"prepare", "train", "evaluate"}
 
@@ -206,12 +208,60 @@ def test_a_part_of_the_backends_is_not_made_by_comparing_all(runs, tmp_path):
     assert not any("nox" in line or "tensorflow" in line for line in lines)
 
 
-def test_a_configuration_of_the_users_own_is_printed_whole(config, runs, tmp_path):
+def test_a_configuration_of_the_users_own_is_told_from_the_nearest_of_ours(config, runs, tmp_path, capsys):
     (runs / "smoke").rename(runs / "own")
     own = Config.model_validate(config.model_dump() | {"name": "own"})
     for backend in BACKENDS:
         change(runs / "own" / backend / "run.json", config=own.model_dump(mode="json"))
+    (runs / "own" / "torch" / "evaluation.json").unlink()
     folder = report_task(own, BACKENDS, runs, tmp_path / "reports")
     text = read(folder / "results.json", Results).manifest.command
-    assert "No file of configs/ is called own." in text and "python -m" not in text
-    assert Config.model_validate(tomllib.loads(text)) == own
+    assert text.startswith("nox -s compare -- --config smoke --set name=own\n")
+    assert "python -m cxrbench evaluate --config smoke --set name=own\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        load_config("nih64-augmented", ["data.image_size=128", "name=nih128-augmented", "train.epochs=7"]),
+        load_config("quick", ['name="true"', "objective.augmentation=['color']", "bench.sweep=[{ batch_size = 8 }]"]),
+        load_config("speed"),
+    ],
+    ids=lambda settings: settings.name,
+)
+def test_the_options_of_a_command_give_the_settings_that_ran(settings):
+    words = shlex.split(experiment(settings.model_dump(mode="json")))
+    assert words[0::2] == ["--config", *["--set"] * (len(words) // 2 - 1)]
+    assert load_config(words[1], words[3::2]) == settings
+
+
+def test_commands_are_of_the_backends_that_were_timed_and_of_those_that_were_trained(config, runs, tmp_path):
+    for backend in ("jax", "tensorflow"):
+        folder = runs / "smoke" / backend
+        for name in ("run.json", "evaluation.json", "losses.csv", "progress.csv"):
+            (folder / name).unlink()
+        for name in ("samples", "grids", "course"):
+            shutil.rmtree(folder / name)
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    lines = read(folder / "results.json", Results).manifest.command.splitlines()
+    assert not [line for line in lines if line.startswith("nox")]
+    stages = [line.split()[3] for line in lines if line.startswith("python") and " parity" not in line]
+    assert stages == ["prepare", "bench", "train", "sample", "evaluate", "report"]
+    assert [line.rpartition("--backend")[2].split() for line in lines if " bench " in line] == [["s", *BACKENDS]]
+    assert all(line.endswith("--backends torch") for line in lines if " evaluate " in line)
+    text = (folder / "report.md").read_text()
+    alone = "JAX and TensorFlow were timed and not trained: the images and their quality are PyTorch's alone."
+    assert alone in text and "not trained; " in text
+    of_several = ("Every generator was given", "All backends share N", "Differences between", "All backends train")
+    assert [sentence for sentence in of_several if sentence in text] == []
+
+
+@pytest.mark.parametrize(("gone", "what"), [("run.json", "training"), ("bench.json", "benchmark")])
+def test_a_report_is_not_replaced_by_one_of_less(gone, what, config, runs, tmp_path):
+    folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
+    before = (folder / "results.json").read_bytes()
+    (runs / "smoke" / "torch" / gone).unlink()
+    with pytest.raises(ReportError, match=f"smoke/results.json: has the {what} of torch.*--name, or .*--backends"):
+        report_task(config, BACKENDS, runs, tmp_path / "reports")
+    assert (folder / "results.json").read_bytes() == before
+    report_task(config, ["jax", "tensorflow"], runs, tmp_path / "reports")

@@ -60,12 +60,20 @@ def test_seeds_are_gathered_and_shown(config, runs, tmp_path):
     assert (
         found.backend == "jax" and found.values["1"] == 123.0 and found.values["2"] == 0.125 and len(found.values) == 3
     )
+    assert "| JAX | PyTorch | TensorFlow | JAX (from seed 1) | JAX (from seed 2) |" in text  # of the trainings
     row = next(line for line in text.splitlines() if line.startswith("| Pixel intensities, Wasserstein-1"))
     assert "JAX: 0.125 to 123" in row and "3 seeds" in row
     for seed in (1, 2):
         further = f"--config smoke --set train.seed={seed} --set name=smoke-seed{seed}"
         assert f"python -m cxrbench train {further} --backend jax\n" in text
         assert f"python -m cxrbench evaluate {further} --backends jax\n" in text
+
+
+def test_seeds_stand_in_the_order_of_their_numbers(config, runs, tmp_path):
+    for seed in (10, 2, 1):
+        add_seed(runs, seed, 5.0)
+    results, _ = reported(config, runs, tmp_path)
+    assert [run.seeds["train"] for run in results.manifest.seed_runs["jax"]] == [1, 2, 10]
 
 
 def test_without_other_seeds_there_is_no_column(config, runs, tmp_path):
@@ -165,6 +173,7 @@ def test_a_report_keeps_where_its_seeds_were_trained_and_says_what_does_not_comp
         ({"versions": {"keras": "3.16.0", "jax": "1.2.3"}}, ["another version"]),
         ({"machine": MACHINE | {"cpu": "Other"}}, ["another machine"]),
         ({"device": "gpu"}, ["another machine"]),
+        ({"clean": False}, ["another version"]),  # of this project, since what changed is in no commit
         ({"status": "running"}, ["not finished"]),
     ],
 )

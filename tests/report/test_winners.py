@@ -48,7 +48,8 @@ def test_the_nearest_to_real_is_named_where_the_intervals_are_apart():
     assert said == (
         "KID, Inception-v3, lower is nearer to real: JAX 0.0500 (0.0400 to 0.0600) and PyTorch 0.0900 (0.0800 to "
         "0.100); real images score 0.00400 at the same N = 310. "
-        "JAX is nearest to real images, by one training only on JAX and PyTorch: another seed may say otherwise."
+        "JAX is nearest to real images, by 1 training of JAX and 1 training of PyTorch only: another seed may say "
+        "otherwise."
     )
 
 
@@ -58,19 +59,44 @@ def test_intervals_that_touch_or_are_missing_name_nobody(other):
     assert "JAX and PyTorch cannot be told apart." in said and "nearest" not in said
 
 
-def test_a_difference_within_the_spread_of_seeds_is_none():
-    figures = kid("jax", 0.05, 0.04, 0.06), kid("torch", 0.09, 0.08, 0.10)
-    wide = SeedFigures(backend="jax", metric=KID, values={"0": 0.05, "1": 0.10})
-    assert "no further apart than trainings from other seeds are (JAX 0.0500 to 0.100)" in sentence(
-        *figures, seeds=[wide]
-    )
-    narrow = SeedFigures(backend="jax", metric=KID, values={"0": 0.05, "1": 0.06})
-    said = sentence(*figures, seeds=[narrow])
-    assert said.endswith(
-        "JAX is nearest to real images, by one training only on PyTorch: another seed may say otherwise."
-    )
-    both = [narrow, SeedFigures(backend="torch", metric=KID, values={"0": 0.09, "1": 0.08})]
-    assert sentence(*figures, seeds=both).endswith("JAX is nearest to real images.")
+def seeds_of(backend, *values):
+    return SeedFigures(backend=backend, metric=KID, values={str(seed): value for seed, value in enumerate(values)})
+
+
+APART = kid("jax", 0.05, 0.04, 0.06), kid("torch", 0.09, 0.08, 0.10)
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        [seeds_of("jax", 0.05, 0.10)],  # further apart than the two
+        [seeds_of("jax", 0.05, 0.075), seeds_of("torch", 0.09, 0.07)],  # each less far, and yet beyond each other
+        [seeds_of("torch", 0.09, 0.05)],
+    ],
+)
+def test_a_difference_within_the_spread_of_seeds_is_none(seeds):
+    said = sentence(*APART, seeds=seeds)
+    assert "JAX and PyTorch are no further apart than trainings from other seeds are." in said
+    assert "nearest to" not in said
+
+
+def test_a_lead_needs_three_seeds_of_both_to_be_told_without_a_doubt():
+    few = [seeds_of("jax", 0.05, 0.06, 0.055)]
+    doubt = "JAX is nearest to real images, by 1 training of PyTorch only: another seed may say otherwise."
+    assert sentence(*APART, seeds=few).endswith(doubt)
+    several = [*few, seeds_of("torch", 0.09, 0.08)]
+    assert sentence(*APART, seeds=several).endswith(doubt.replace("1 training", "2 trainings"))
+    enough = [*few, seeds_of("torch", 0.09, 0.08, 0.085)]
+    assert sentence(*APART, seeds=enough).endswith("JAX is nearest to real images.")
+
+
+def test_the_spread_of_seeds_is_told_even_where_the_leaders_cannot_be_told_apart():
+    close = kid("jax", 0.05, 0.04, 0.06), kid("tensorflow", 0.055, 0.045, 0.065), kid("torch", 0.09, 0.08, 0.1)
+    said = sentence(*close, seeds=[seeds_of("torch", 0.09, 0.052, 0.095)])
+    assert "Trained from 3 seeds, PyTorch scored 0.0520 to 0.0950; TensorFlow lies within that. JAX and" in said
+    assert "0.100; no other backend lies within that." in sentence(*close, seeds=[seeds_of("torch", 0.09, 0.1)])
+    wide = [seeds_of("torch", 0.09, 0.04)]
+    assert "0.0400 to 0.0900; JAX and TensorFlow lie within that." in sentence(*close, seeds=wide)
 
 
 def test_every_figure_of_nih_images_says_what_sample_they_are():

@@ -49,6 +49,7 @@ def test_a_run_leaves_losses_grids_checkpoints_and_its_manifest(run, backend):
     assert manifest["config_fingerprint"] == config().fingerprint
     assert manifest["versions"]["keras"]
     assert manifest["train_seconds"] > 0
+    assert manifest["images"]["train"] == 32 and manifest["images"]["test"] > 0
 
 
 def test_quality_is_measured_at_every_grid_on_images_of_fixed_latents(run, dataset):
@@ -86,6 +87,14 @@ def test_checkpoints_and_grids_come_at_the_set_epochs_from_fixed_latents(backend
     for index in (0, 7, 35):
         top, left = index // 6 * 18, index % 6 * 18
         assert np.abs(shown[top : top + 16, left : left + 16] - expected[index]).max() <= 1
+
+
+@pytest.mark.parametrize(("half_life", "said"), [(2, True), (3, False)])
+def test_learning_rates_that_fall_to_nothing_before_the_end_are_said(
+    half_life, said, backend, dataset, tmp_path, capsys
+):
+    train_task(config(f"optimizer.half_life={half_life}"), backend, dataset, runs=tmp_path)
+    assert (f"from step 20 of {STEPS} on the learning rates are below" in capsys.readouterr().out) == said
 
 
 def test_the_order_of_images_follows_the_training_seed(backend, dataset, tmp_path, monkeypatch):
