@@ -92,13 +92,12 @@ def timing(results: Results) -> Table:
 
 
 def training(results: Results) -> Table:
-    """One column per training: images, steps, epochs, time, device, precision, seeds, commit; sessions, if several."""
+    """One column per training: steps, epochs, time, device, precision, seeds, commit; images and sessions, if known."""
     manifest = results.manifest
     further = [(backend, run) for backend, several in manifest.seed_runs.items() for run in several]
     runs = [*manifest.runs.values(), *(run for _, run in further)]
     lines = {
         "Status": [run.status or NOTHING for run in runs],
-        "Images": [_images(run) for run in runs],
         "Steps": [f"{run.steps:,}" for run in runs],
         "Epochs": [f"{run.epochs:,}" for run in runs],
         "Training time": [duration(run.train_seconds) for run in runs],
@@ -107,6 +106,8 @@ def training(results: Results) -> Table:
         "Seeds": [_pairs(run.seeds) for run in runs],
         "Commit": [_commit(run.commit, run.clean) for run in runs],
     }
+    if any(run.images for run in runs):
+        lines["Images"] = [_images(run) for run in runs]
     if any(len(run.parts) > 1 for run in runs):
         lines["Sessions"] = ["; ".join(_session(one) for one in run.parts) for run in runs]
     heads = [*_heads([*manifest.runs]), *(_head_of_seed(backend, run) for backend, run in further)]
