@@ -14,11 +14,11 @@ from PIL import Image
 
 from cxrbench.pictures import NOTICE
 from cxrbench.report import course_words, figures, quality_figures
-from cxrbench.report.gather import Side
 from cxrbench.report.growth_figures import growth
 from cxrbench.report.hero import hero
 from cxrbench.report.parity_figure import parity_figure
 from cxrbench.report.results import Results
+from cxrbench.report.sides import Side
 from cxrbench.report.speed_figures import bars, order
 from cxrbench.report.stages import Evaluation
 from cxrbench.report.timeline import Timeline, embedded_webp

@@ -49,7 +49,7 @@ class FirstSteps(Schema):
 
 
 def first_steps(losses: dict[str, NDArray[Any]]) -> FirstSteps | None:
-    """Compare the tables of ``gather.read_table`` of several backends; None without two of them or a step."""
+    """Compare the tables of ``sides.read_table`` of several backends; None without two of them or a step."""
     steps = min((len(table) for table in losses.values()), default=0)
     steps = min(steps, FIRST_STEPS)
     if len(losses) < 2 or not steps:

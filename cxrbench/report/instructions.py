@@ -8,10 +8,12 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from cxrbench.config import Config
 from cxrbench.configfile import load_config, shipped
 from cxrbench.folders import BACKENDS
 
 FROM_FILES = ("nih", "folder")  # sources whose images lie in a folder of the user's
+FROM_IMAGES = ("train", "evaluate")  # stages that open the packed images, and pack them where that is needed
 TOML_WORDS = ("true", "false", "inf", "nan")
 
 
@@ -59,6 +61,14 @@ def seed_commands(config: dict[str, Any], backend: str, seed: int) -> list[str]:
         f"python -m cxrbench sample {options} --backend {backend}",
         f"python -m cxrbench evaluate {options} --backends {backend}{source}",
     ]
+
+
+def stage_command(config: Config, stage: str, backend: str = "") -> str:
+    """What runs a stage with the settings given; every backend is evaluated in one command."""
+    settings = config.model_dump(mode="json")
+    which = {"evaluate": "", "bench": f" --backends {backend}"}.get(stage, f" --backend {backend}")
+    source = source_option(settings) if stage in FROM_IMAGES else ""
+    return f"python -m cxrbench {stage} {experiment(settings)}{which}{source}"
 
 
 def bench_command(config: dict[str, Any], *changes: str) -> str:

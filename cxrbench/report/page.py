@@ -17,6 +17,7 @@ from cxrbench.report import (
     course_tables,
     limit_tables,
     method_words,
+    origin_tables,
     parity_tables,
     parity_words,
     quality_aims,
@@ -24,9 +25,9 @@ from cxrbench.report import (
 )
 from cxrbench.report.album import Picture, draw_pictures, source
 from cxrbench.report.charts import script
-from cxrbench.report.gather import Side
 from cxrbench.report.headline import NOT_FOR_DIAGNOSIS, headline
 from cxrbench.report.results import HELD_OUT, OURS, REAL, Results, is_quality
+from cxrbench.report.sides import Side
 from cxrbench.report.speed_charts import speed_charts
 from cxrbench.report.standings import standings
 from cxrbench.report.timeline import timelines
@@ -117,12 +118,12 @@ def _content(results: Results, pictures: list[Picture]) -> dict[str, Any]:
             "quality": tables.quality(results),
             "quality_aims": quality_aims.quality_aims(results),
             "course": course_tables.time_to_quality(results),
-            "timing": tables.timing(results),
-            "training": tables.training(results),
-            "machines": tables.machines(results),
-            "versions": tables.versions(results),
-            "environments": tables.environments(results),
-            "configuration": tables.configuration(results),
+            "timing": origin_tables.timing(results),
+            "training": origin_tables.training(results),
+            "machines": origin_tables.machines(results),
+            "versions": origin_tables.versions(results),
+            "environments": origin_tables.environments(results),
+            "configuration": origin_tables.configuration(results),
         },
         "metrics": tables.metrics(results),
         "count": real.n if real else None,

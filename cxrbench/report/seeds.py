@@ -9,10 +9,10 @@ from pathlib import Path
 from cxrbench.config import Config, seedless_fingerprint
 from cxrbench.folders import RUNS, RunFolder
 from cxrbench.report.courses import Training
-from cxrbench.report.gather import Side
 from cxrbench.report.instructions import seed_commands
 from cxrbench.report.manifest import Manifest, Run
 from cxrbench.report.results import NotMeasured, Results, SeedFigures, read
+from cxrbench.report.sides import Side
 from cxrbench.report.stages import Evaluation, RunManifest
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cxrbench.pictures import grid
-from cxrbench.report.gather import Side
 from cxrbench.report.results import ReportError
+from cxrbench.report.sides import Side
 
 MOST_FRAMES = 36  # every one of the reference settings, of which one may want epoch 500 beside 3,000
 MOST_ROWS = 5  # of a strip

@@ -15,7 +15,7 @@ from cxrbench.quality.registry import METRICS
 from cxrbench.quality.sets import RealSets, Sets
 from cxrbench.quality.spaces import INCEPTION, Space
 from cxrbench.report.courses import Course, Figure, Point
-from cxrbench.report.gather import read_table
+from cxrbench.report.sides import read_table
 
 FOLLOWED = ("k{i}d_{space}", "f{i}d_{space}_n{n}", "intensity_wasserstein_256")
 

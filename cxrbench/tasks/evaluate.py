@@ -26,9 +26,9 @@ from cxrbench.quality.sets import Against, RealSets, Sets
 from cxrbench.quality.spaces import spaces
 from cxrbench.quality.spectrum import power_spectrum
 from cxrbench.report.courses import Course
-from cxrbench.report.gather import samples_sha256
 from cxrbench.report.instructions import experiment
 from cxrbench.report.results import HELD_OUT, OURS, REAL, NotMeasured, Record, read
+from cxrbench.report.sides import samples_sha256
 from cxrbench.report.stages import Evaluation, RunManifest, SampleManifest
 from cxrbench.tasks.course import measure_course
 

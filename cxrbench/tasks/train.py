@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +30,7 @@ from cxrbench.tasks.engine import start_backend
 from cxrbench.tasks.losses import LossLog, open_loss_log
 from cxrbench.tasks.progress import Progress
 from cxrbench.tasks.sessions import Session, opened, reached, restored
+from cxrbench.tasks.stopping import stop_request
 
 GRID_IMAGES = 36
 SPENT = 10  # half-lives, after which a learning rate is below a thousandth of what it was
@@ -239,28 +239,6 @@ class Training:
                 "sessions": reached(self.sessions, steps, self.seconds),
             },
         )
-
-
-@contextmanager
-def stop_request() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a question that the loop asks after each step.
-
-    A step is never cut in two; a second signal acts as usual.
-    """
-    asked = []
-
-    def note(number: int, _: Any) -> None:
-        asked.append(number)
-        print("\nstopping after this step, and saving it; once more to leave at once", flush=True)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _remove_training(run: RunFolder) -> None:

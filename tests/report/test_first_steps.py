@@ -9,10 +9,10 @@ from cxrbench.folders import LOSS_COLUMNS
 from cxrbench.parity.bounds import AT_FULL_SIZE, BOUNDS
 from cxrbench.report import parity_tables
 from cxrbench.report.first_steps import LIMIT, METRICS, first_steps
-from cxrbench.report.gather import read_table
 from cxrbench.report.headline import headline
 from cxrbench.report.parity_words import few_words
 from cxrbench.report.results import Results, read
+from cxrbench.report.sides import read_table
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change, losses, parity_json, small_config, write_losses
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cxrbench.measure.machine import HARDWARE
-from cxrbench.report import tables
+from cxrbench.report import origin_tables
 from cxrbench.report.headline import headline
 from cxrbench.report.results import Results, read
 from cxrbench.tasks.report import report_task
@@ -44,7 +44,8 @@ def added(results, changed):
 
 
 def row(results, name):
-    return {cells[0].text: [cell.text for cell in cells[1:]] for cells in tables.training(results).rows}.get(name)
+    rows = origin_tables.training(results).rows
+    return {cells[0].text: [cell.text for cell in cells[1:]] for cells in rows}.get(name)
 
 
 def test_an_interruption_alone_is_told_in_the_table_and_is_no_caveat(results):

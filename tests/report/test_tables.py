@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cxrbench.quality.registry import find
-from cxrbench.report import tables
+from cxrbench.report import origin_tables, tables
 from cxrbench.report.results import Results, SeedFigures
 from cxrbench.report.wording import metric_label, with_interval
 from tests.report.fabricate import BACKENDS
@@ -22,7 +22,7 @@ def with_versions(results: Results, trained: dict[str, str], timed: dict[str, st
 
 
 def test_only_deciding_packages_are_shown_however_they_are_spelled(results):
-    table = tables.versions(with_versions(results, TRAINED, TRAINED))
+    table = origin_tables.versions(with_versions(results, TRAINED, TRAINED))
     shown = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
     assert shown == {"keras": ["3.15.1"] * 3, "tensorflow-cpu": ["2.21.0"] * 3, "numpy": ["2.4.6"] * 3}
     assert list(shown) == ["keras", "tensorflow-cpu", "numpy"]
@@ -30,7 +30,7 @@ def test_only_deciding_packages_are_shown_however_they_are_spelled(results):
 
 def test_only_deciding_packages_differ_between_timing_and_training(results):
     def said(timed):
-        table = tables.timing(with_versions(results, TRAINED, timed))
+        table = origin_tables.timing(with_versions(results, TRAINED, timed))
         return next(row for row in table.rows if row[0].text == "Versions unlike training")[1].text
 
     same = {"zlib-wrapper": "2", "tensorflow-cpu": "2.21.0", "numpy": "2.4.6", "keras": "3.15.1"}
