@@ -1,4 +1,4 @@
-"""Results -> tables of finished words, which the templates only lay out."""
+"""Results -> tables of finished words, which the templates only lay out: what all are made of, and image quality's."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from cxrbench.quality.sets import Against, RealSets, Sets
 from cxrbench.quality.spaces import spaces
 from cxrbench.quality.spectrum import power_spectrum
 from cxrbench.report.courses import Course
-from cxrbench.report.instructions import experiment
+from cxrbench.report.instructions import stage_command
 from cxrbench.report.results import HELD_OUT, OURS, REAL, NotMeasured, Record, read
 from cxrbench.report.sides import samples_sha256
 from cxrbench.report.stages import Evaluation, RunManifest, SampleManifest
@@ -101,10 +101,9 @@ class Candidate:
 def _load(config: Config, backend: str, runs: Path, dataset: Dataset) -> Candidate:
     """One backend's samples, refused unless they are of its newest step and it was trained on this very dataset."""
     folder = run_folder(config, backend, runs)
-    options = f"{experiment(config.model_dump(mode='json'))} --backend {backend}"
-    command = f"python -m cxrbench sample {options}"
+    command = stage_command(config, "sample", backend)
     if not folder.manifest.exists():
-        raise RunError(f"{folder.manifest}: no such run; train it first: python -m cxrbench train {options}")
+        raise RunError(f"{folder.manifest}: no such run; train it first: {stage_command(config, 'train', backend)}")
     manifest = read(folder.manifest, RunManifest)
     if manifest.data_fingerprint != dataset.fingerprint:
         raise RunError(

@@ -6,13 +6,8 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,33 +30,13 @@ from cxrbench.tasks.environments import Environment, find_environments
 from cxrbench.tasks.evaluate import evaluate_task
 from cxrbench.tasks.prepare import prepare_task
 from cxrbench.tasks.report import report_task
+from cxrbench.tasks.stage_process import Stage, run_stage
 
 EXPERIMENT = "experiment.toml"
 NOTE = "reproduction.json"  # of what, and with what, the folder is the reproduction
 VERDICTS = "verdicts.json"
 COMPARE = ("parity",)
 UNCOMPARED = "memory_bytes"  # of a machine: it varies a little from start to start, and decides nothing
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One command of cxrbench in a process of its own; without a backend it needs no engine."""
-
-    words: tuple[str, ...]
-    backend: str | None = None
-    options: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return " ".join([*self.words, *([self.backend] if self.backend else [])])
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"KERAS_BACKEND": self.backend} if self.backend else {}
-
-    def command(self, experiment: Path, environments: dict[str, Environment]) -> list[str]:
-        python = environments[self.backend].python if self.backend else sys.executable
-        backend = ["--backend", self.backend] if self.backend else []
-        return [python, "-m", "cxrbench", *self.words, "--config", str(experiment), *backend, *self.options]
 
 
 def reproduce_task(report: Path, data_dir: Path | None = None) -> None:
@@ -191,7 +166,7 @@ def _run_stages(
         _say_other_data(old.manifest, dataset)
     for stage in _stages(old, dataset):
         try:
-            _run(stage, stage.command(experiment, environments))
+            run_stage(stage, stage.command(experiment, environments))
         except RunError:
             if stage.words != COMPARE or not parity_folder(config).result.exists():
                 raise
@@ -214,35 +189,6 @@ def _stages(old: Results, dataset: Path | None) -> list[Stage]:
         if backend in _evaluated(old):
             stages.append(Stage(("sample",), backend))
     return stages
-
-
-def _run(stage: Stage, command: list[str]) -> None:
-    """Run one stage to its end.
-
-    Ctrl-C reaches a stage by itself, and it saves what it has; SIGTERM is handed on to it. Neither cuts the wait short.
-    """
-    print(f"reproduce: {stage}: {shlex.join(command)}", flush=True)
-    processes: list[subprocess.Popen[bytes]] = []
-    asked: list[int] = []
-
-    def note(number: int, _: Any) -> None:
-        asked.append(number)
-        for process in processes:
-            if number == signal.SIGTERM:
-                process.terminate()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        # A stage gets the signals' usual actions: what is set here does not outlast the start of a program.
-        processes.append(subprocess.Popen(command, env=os.environ | stage.environment))
-        status = processes[0].wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if asked:
-        raise KeyboardInterrupt(f"stopped in {stage}; the same command runs all stages again, but training goes on")
-    if status:
-        raise RunError(f"{stage} failed with exit status {status}; its output is above: {shlex.join(command)}")
 
 
 def _say_other_data(manifest: Manifest, dataset: Path) -> None:

@@ -17,6 +17,7 @@ from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint
 from cxrbench.gan.dcgan import DCGAN, build_interpolator, build_sampler
 from cxrbench.gan.randomness import Purpose
 from cxrbench.pictures import grid, save_png
+from cxrbench.report.instructions import stage_command
 from cxrbench.tasks.engine import start_backend
 
 GRID_IMAGES = 64
@@ -38,7 +39,7 @@ def sample_task(config: Config, backend: str, runs: Path = RUNS) -> RunFolder:
     for line in refused:
         print(f"passed over: {line}")
     if checkpoint is None:
-        raise RunError(f"{run.checkpoints}: no checkpoint; train first: python -m cxrbench train --backend {backend}")
+        raise RunError(f"{run.checkpoints}: no checkpoint; train first: {stage_command(config, 'train', backend)}")
 
     engine = start_backend(config, run.compile_cache)
     gan = DCGAN(config, engine)
