@@ -191,7 +191,8 @@ def _checkpoints(records: dict[str, Evidence], exchanges: dict[str, Evidence]) -
 
 def _repeats(records: dict[str, Evidence], exchanges: dict[str, Evidence]) -> Iterator[tuple[str, Finding]]:
     """The same backend in two processes: equal to the bit."""
-    resumed, again = [], []
+    resumed: list[Finding] = []
+    again: list[Finding] = []
     for backend, one in exchanges.items():
         record, hashes = records[backend], one.facts["sha256"]
         for precision in PRECISIONS:
@@ -201,8 +202,12 @@ def _repeats(records: dict[str, Evidence], exchanges: dict[str, Evidence]) -> It
             half, end = len(repeated), len(repeated) + len(went_on)
             other_half = hashes[f"{precision}/half"] != record.facts["sha256"][f"{precision}/half"]
             other_end = hashes[f"{precision}/resumed/{backend}"] != record.facts["sha256"][f"{precision}/resumed"]
-            again.append((_unequal(repeated, straight[:half]) + other_half, place))
-            resumed.append((_unequal(went_on, straight[half:end]) + other_end, place))
+            for found, one_run, other_run, other_state in (
+                (again, repeated, straight[:half], other_half),
+                (resumed, went_on, straight[half:end], other_end),
+            ):
+                where = f"{place}{_first_unequal(one_run, other_run)}"
+                found.append((_unequal(one_run, other_run) + other_state, where))
     yield "resume", _worst(resumed)
     yield "again", _worst(again)
 
@@ -236,6 +241,13 @@ def _tensors(several: list[Arrays]) -> Finding:
 
 def _unequal(left: NDArray[Any], right: Any) -> int:
     return int(np.sum(left != np.asarray(right)))
+
+
+def _first_unequal(left: NDArray[Any], right: NDArray[Any]) -> str:
+    """The first step whose metrics differ, and how far: noise of rounding, or more than that."""
+    by_step = np.abs(left - right).max(axis=1)
+    step = next(iter(np.flatnonzero(by_step)), None)
+    return "" if step is None else f", from step {step} on, there by {by_step[step]:.2g}"
 
 
 def _absolute(left: NDArray[Any], right: NDArray[Any]) -> float:

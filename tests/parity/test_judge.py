@@ -135,9 +135,16 @@ def test_where_the_largest_difference_is():
 def test_a_resumed_run_that_differs_in_one_bit_of_a_loss_is_found():
     records, exchanges = agreeing()
     losses = exchanges["torch"].arrays["float32/resumed/torch"]
-    losses[3, 1] = np.nextafter(losses[3, 1], np.float32(1))
+    losses[3, 1] += np.float32(2**-12)
     check = by_name(records, exchanges)["resume"]
-    assert (check.measured, check.where) == (1.0, "torch, float32")
+    assert (check.measured, check.where) == (1.0, "torch, float32, from step 3 on, there by 0.00024")
+
+
+def test_a_repeated_run_whose_state_alone_differs_is_found():
+    records, exchanges = agreeing()
+    exchanges["jax"].facts["sha256"]["float64/half"] = "another"
+    check = by_name(records, exchanges)["again"]
+    assert (check.measured, check.where) == (1.0, "jax, float64")
 
 
 def test_curves_show_the_difference_and_when_training_became_chaotic():
