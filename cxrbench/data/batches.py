@@ -9,10 +9,7 @@ from collections.abc import Generator
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.data.dataset import Dataset
 from cxrbench.errors import DataError
-
-__all__ = ["Dataset", "batch_indices", "batches"]
 
 AHEAD = 3  # batches that wait ready
 PATIENCE = 0.1  # seconds between two looks at whether the consumer has gone

@@ -27,7 +27,7 @@ VECTORS = {
 # What decides a result, of all that ``versions`` lists: a page shows these alone.
 PACKAGES = (
     "cxrbench", "keras", "jax", "jaxlib", "torch", "tensorflow", "tensorflow-cpu", "numpy", "scipy",
-    "scikit-image", "pillow", "h5py", "ml-dtypes", "triton", "jax-cuda12-plugin", "nvidia-cudnn-cu12",
+    "scikit-image", "pillow", "h5py", "onnxruntime", "ml-dtypes", "triton", "jax-cuda12-plugin", "nvidia-cudnn-cu12",
     "nvidia-cudnn-cu13", "nvidia-cublas-cu12", "nvidia-cublas",
 )  # fmt: skip
 # Variables that change numbers or speed, by name: a prefix would also publish what is none of ours.

@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.errors import RunError
 from cxrbench.gan.checkpoints import load_checkpoint, newest_checkpoint
 from cxrbench.parity.bounds import RESUMED_STEPS

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset, batches
+from cxrbench.data.batches import batches
+from cxrbench.data.dataset import Dataset
 from cxrbench.gan.checkpoints import save_checkpoint
 from cxrbench.gan.convolutions import DownForm, UpForm
 from cxrbench.gan.dcgan import DCGAN, from_uint8

@@ -30,7 +30,10 @@ NATIVE_MEMORY = 1.15
 
 
 class Aim(NamedTuple):
-    """One figure, its interval where it has one, and the most (or the least) that it is meant to be."""
+    """One figure, its interval where it has one, and the most (or the least) that it is meant to be.
+
+    ``note`` is what else a reader should know of the figure.
+    """
 
     what: str
     backend: str
@@ -39,6 +42,7 @@ class Aim(NamedTuple):
     high: float | None
     bound: float
     most: bool = True
+    note: str = ""
 
     @property
     def reached(self) -> str:
@@ -111,4 +115,5 @@ def row(aim: Aim) -> list[Cell]:
     """What is aimed at, the bound, what was measured with its interval, and the verdict."""
     ends = "" if aim.low is None or aim.high is None else f"{number(aim.low)} to {number(aim.high)}"
     bound = f"at {'most' if aim.most else 'least'} {number(aim.bound)}"
-    return [Cell(aim.what, "", aim.backend), Cell(bound), Cell(number(aim.value), ends), Cell(aim.reached)]
+    beside = "; ".join(part for part in (ends, aim.note) if part)
+    return [Cell(aim.what, "", aim.backend), Cell(bound), Cell(number(aim.value), beside), Cell(aim.reached)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from cxrbench.report.courses import LEADING, Training, along, apart, followed, in_common, reached
+from cxrbench.report.courses import FEWEST, LEADING, Training, along, apart, best, followed, in_common, reached
 from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, duration, listing, metric_label, number, span
 
@@ -29,6 +29,17 @@ def sentences(results: Results) -> list[str]:
         its_best = f"; its best was {listing(stayed)}" * bool(stayed)
         return [f"{label}, came down to {aim} {listing(came)}{its_best}{alone}."]
     return [f"{label}, did not come down to {aim}: its best was {listing(stayed)}{alone}."] * bool(stayed)
+
+
+def ending(results: Results) -> list[str]:
+    """Whose images were still getting better when its training ended: one sentence or none."""
+    rising = [
+        BACKENDS[backend]
+        for backend, (main, *_) in _followed(results).items()
+        if len(along(main.course, LEADING)) >= FEWEST and best(main.course, LEADING) == along(main.course, LEADING)[-1]
+    ]
+    lowest = f"{metric_label(LEADING)}, was lowest at the last point on {listing(rising)}"
+    return [f"{lowest}: longer training may bring it lower."] * bool(rising)
 
 
 def caveats(results: Results) -> list[str]:

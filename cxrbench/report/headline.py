@@ -54,6 +54,7 @@ def headline(results: Results) -> Headline:
         *([sentence for setting in speed for sentence in setting] or [parity_words.alone(results)]),
         *[sentence for standing in timed for sentence in winners.memory(standing)],
         *course_words.sentences(results),
+        *course_words.ending(results),
     ]
     refuted = parity_words.refutation(results)  # then no two times compare
     return Headline(

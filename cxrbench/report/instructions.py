@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from cxrbench.config import Config
@@ -34,7 +35,12 @@ def source_option(config: dict[str, Any]) -> str:
 
 
 def instructions(
-    config: dict[str, Any], backends: list[str], timed: list[str], trained: list[str], report: str
+    config: dict[str, Any],
+    backends: list[str],
+    timed: list[str],
+    trained: list[str],
+    report: str,
+    seeds: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> list[str]:
     """The lines of a shell that make a report anew.
 
@@ -43,24 +49,17 @@ def instructions(
         backends: those that the report is of.
         timed, trained: those of them of which it has a benchmark, and a training.
         report: the report's name.
+        seeds: by backend, the further seeds from which it was trained.
     """
     options, named, source = experiment(config), _named(config, report), source_option(config)
+    further = [line for backend, own in seeds.items() for seed in own for line in _seed(config, backend, seed)]
     lines = ["# DIR is the folder of the source images."] if source else []
     if set(timed) == set(trained) == set(BACKENDS):
         lines += [f"nox -s compare -- {options}{source}{named}", "# Or stage by stage:"]
     lines.append("# Each engine in an environment of its own.")
-    return lines + _stages(options, backends, timed, trained, source, named)
-
-
-def seed_commands(config: dict[str, Any], backend: str, seed: int) -> list[str]:
-    """The lines that train and evaluate one backend from another seed, whose figures a report has beside its own."""
-    options = experiment(config, (f"train.seed={seed}", f"name={_name(config)}-seed{seed}"))
-    source = source_option(config)
-    return [
-        f"python -m cxrbench train {options} --backend {backend}{source}",
-        f"python -m cxrbench sample {options} --backend {backend}",
-        f"python -m cxrbench evaluate {options} --backends {backend}{source}",
-    ]
+    lines += [f"python -m cxrbench {line}" for line in _stages(options, backends, timed, trained, source)]
+    lines += ["# Further seeds:", *further] * bool(further)
+    return [*lines, f"python -m cxrbench report {options} --backends {' '.join(backends)}{named}"]
 
 
 def stage_command(config: Config, stage: str, backend: str = "") -> str:
@@ -120,17 +119,25 @@ def _named(config: dict[str, Any], report: str) -> str:
     return f" --name {report}" if report != _name(config) else ""
 
 
-def _stages(
-    options: str, backends: list[str], timed: list[str], trained: list[str], source: str, named: str
-) -> list[str]:
+def _seed(config: dict[str, Any], backend: str, seed: int) -> list[str]:
+    """The lines that train and evaluate one backend from another seed, whose figures a report has beside its own."""
+    options = experiment(config, (f"train.seed={seed}", f"name={_name(config)}-seed{seed}"))
+    source = source_option(config)
+    return [
+        f"python -m cxrbench train {options} --backend {backend}{source}",
+        f"python -m cxrbench sample {options} --backend {backend}",
+        f"python -m cxrbench evaluate {options} --backends {backend}{source}",
+    ]
+
+
+def _stages(options: str, backends: list[str], timed: list[str], trained: list[str], source: str) -> list[str]:
+    """What comes before the report."""
     lines = [f"prepare {options}{source}"] if timed or trained else []
     lines += [f"bench {options} --backends {' '.join(timed)}"] if timed else []
     lines += _parity(options, backends) if len(backends) > 1 else []
     for backend in trained:
         lines += [f"train {options} --backend {backend}{source}", f"sample {options} --backend {backend}"]
-    lines += [f"evaluate {options} --backends {' '.join(trained)}{source}"] if trained else []
-    lines.append(f"report {options} --backends {' '.join(backends)}{named}")
-    return [f"python -m cxrbench {line}" for line in lines]
+    return [*lines, *([f"evaluate {options} --backends {' '.join(trained)}{source}"] if trained else [])]
 
 
 def _parity(options: str, backends: list[str]) -> list[str]:

@@ -88,7 +88,8 @@ class Timing(Origin):
 class Manifest(Schema):
     """What the report is of; ``runs`` and ``benchmarks`` hold where each backend was trained and where it was timed.
 
-    ``seed_runs`` holds the same of its trainings from further seeds, which may be of another version or machine.
+    ``seed_runs`` holds the same of its trainings from further seeds, which may be of another version or machine, and
+    ``seed_evaluations`` in the same order where their images were measured.
     The keys with a default are not in reports of earlier versions.
     """
 
@@ -104,5 +105,6 @@ class Manifest(Schema):
     command: Name
     runs: dict[Backend, Run]
     seed_runs: dict[Backend, list[Run]] = {}
+    seed_evaluations: dict[Backend, list[Origin]] = {}
     benchmarks: dict[Backend, Timing] = {}
     evaluations: dict[Backend, Origin] = {}

@@ -109,7 +109,9 @@ def method(results: Results) -> str:
         return "But parity fails, so a difference in speed may be one of the work done."
     if results.parity is None:
         return "But nothing shows it for this report, so a difference in speed may be one of the work done."
-    own = " and over its own first steps" if at_full_size(results.parity) else ""
+    own = (
+        f" and over {FIRST_STEPS} steps at its own size in float64, on phantoms" if at_full_size(results.parity) else ""
+    )
     return (
         f"That they compute the same is shown and not claimed: {_held(results.parity)} hold over a small twin of this "
         f"experiment{own}, so a difference in speed is one between the engines."

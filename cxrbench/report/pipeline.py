@@ -36,12 +36,15 @@ def write_pipeline(reports: Path) -> Path:
 
 def _content(found: Pipeline) -> dict[str, object]:
     alone, largest, read_ = found.decoding, found.preparing[-1], found.reading
+    per_core = largest.images / largest.seconds / found.origin.machine["cores"]
     return {
         "one": found,
         "machine": machine(found.origin.machine, "cpu"),
         "decoded": number(1 / alone.decode),
         "prepared": number(1 / alone.prepare),
         "share": number(100 * alone.decode / alone.prepare),
+        "packed": number(per_core),
+        "packed_share": number(100 * alone.decode * per_core),
         "rows": [
             (f"{one.images:,}", number(one.images / one.seconds), quantity(one.peak_memory, "bytes"))
             for one in found.preparing

@@ -11,7 +11,7 @@ from cxrbench.report.aims import Aim, row
 from cxrbench.report.courses import LEADING
 from cxrbench.report.results import REAL, Record, Results
 from cxrbench.report.tables import Cell, Table
-from cxrbench.report.wording import BACKENDS, metric_label
+from cxrbench.report.wording import BACKENDS, metric_label, number
 
 KID, PRECISION, RECALL = (LEADING, 0.06), ("precision5_inception", 0.4), ("recall5_inception", 0.2)
 FINEST = "sliced_wasserstein_{size}"  # the band in which transposed convolutions leave a checkerboard
@@ -32,9 +32,8 @@ def _of(results: Results, backend: str) -> Iterator[Aim]:
     name = BACKENDS[backend]
     for metric, bound, most in ((*KID, True), (*PRECISION, False), (*RECALL, False)):
         if figure := _figure(results, backend, metric):
-            yield Aim(
-                f"{name}: {metric_label(metric)}", backend, figure.value, figure.ci_low, figure.ci_high, bound, most
-            )
+            what, note = f"{name}: {metric_label(metric)}", _seeds(results, backend, metric)
+            yield Aim(what, backend, figure.value, figure.ci_low, figure.ci_high, bound, most, note)
     yield from _finest(results, backend)
     if _figure(results, backend, LEADING):
         seconds = next(run.train_seconds for trained, run in results.manifest.runs.items() if trained == backend)
@@ -47,7 +46,14 @@ def _finest(results: Results, backend: str) -> Iterator[Aim]:
     figure, real = _figure(results, backend, metric), _figure(results, REAL, metric)
     if figure and real:
         what = f"{BACKENDS[backend]}: {metric_label(metric)}, against the end of real images' interval"
-        yield Aim(what, backend, figure.value, figure.ci_low, figure.ci_high, real.ends[1])
+        note = _seeds(results, backend, metric)
+        yield Aim(what, backend, figure.value, figure.ci_low, figure.ci_high, real.ends[1], note=note)
+
+
+def _seeds(results: Results, backend: str, metric: str) -> str:
+    """What the trainings from all seeds scored, where there are further ones: the verdict is of the main one."""
+    several = [one.values.values() for one in results.seeds if (one.backend, one.metric) == (backend, metric)]
+    return "".join(f"{number(min(own))} to {number(max(own))} of {len(own)} seeds" for own in several)
 
 
 def _figure(results: Results, backend: str, metric: str) -> Record | None:

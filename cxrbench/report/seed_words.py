@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cxrbench.measure.machine import deciding, hardware
-from cxrbench.report.manifest import Run
+from cxrbench.report.manifest import Origin, Run
 from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, listing
 
@@ -15,6 +15,7 @@ def caveats(results: Results) -> list[str]:
     """Seeds that were trained by another version or elsewhere than the main one of their backend, or not to the end."""
     versions = _named(results, lambda seed, main: _software(seed) != _software(main))
     places = _named(results, lambda seed, main: _place(seed) != _place(main))
+    measured = _measured_otherwise(results)
     unfinished = _named(results, lambda seed, _: seed.status not in (None, "finished"))
     return [
         f"{said}: {'; '.join(named)}.{meaning}"
@@ -29,6 +30,11 @@ def caveats(results: Results) -> list[str]:
                 places,
                 " Training times do not compare between these seeds.",
             ),
+            (
+                "Measured with another version of this project or of its packages than the backend's main seed",
+                measured,
+                " Evaluate them again.",
+            ),
             ("Training from a further seed has not finished", unfinished, ""),
         )
         if named
@@ -40,9 +46,27 @@ def _named(results: Results, unlike: Callable[[Run, Run], bool]) -> list[str]:
     manifest, found = results.manifest, []
     for backend, further in manifest.seed_runs.items():
         seeds = [str(run.seeds["train"]) for run in further if unlike(run, manifest.runs[backend])]
-        if seeds:
-            found.append(f"{BACKENDS[backend]} from seed{'s' * (len(seeds) > 1)} {listing(seeds)}")
+        found += [_seeds(backend, seeds)] * bool(seeds)
     return found
+
+
+def _measured_otherwise(results: Results) -> list[str]:
+    """The same, of seeds whose images were measured by other software; a report of an earlier version tells of none."""
+    manifest, found = results.manifest, []
+    for backend, origins in manifest.seed_evaluations.items():
+        main = manifest.evaluations[backend]
+        pairs = zip(manifest.seed_runs[backend], origins, strict=True)
+        seeds = [str(run.seeds["train"]) for run, origin in pairs if _measuring(origin) != _measuring(main)]
+        found += [_seeds(backend, seeds)] * bool(seeds)
+    return found
+
+
+def _seeds(backend: str, seeds: list[str]) -> str:
+    return f"{BACKENDS[backend]} from seed{'s' * (len(seeds) > 1)} {listing(seeds)}"
+
+
+def _measuring(origin: Origin) -> tuple[Any, ...]:
+    return origin.commit, origin.clean, deciding(origin.versions)
 
 
 def _software(run: Run) -> tuple[Any, ...]:

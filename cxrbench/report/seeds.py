@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrbench.config import Config, seedless_fingerprint
-from cxrbench.folders import RUNS, RunFolder
+from cxrbench.folders import RUNS
 from cxrbench.report.courses import Training
-from cxrbench.report.instructions import seed_commands
+from cxrbench.report.instructions import instructions
 from cxrbench.report.manifest import Manifest, Run
-from cxrbench.report.results import NotMeasured, Results, SeedFigures, read
-from cxrbench.report.sides import Side
+from cxrbench.report.results import NotMeasured, Results, SeedFigures
+from cxrbench.report.sides import Side, read_side
 from cxrbench.report.stages import Evaluation, RunManifest
 
 
@@ -39,15 +39,9 @@ def with_seeds(results: Results, config: Config, sides: list[Side], runs: Path =
     """
     found, left_out = read_seeds(config, sides, runs)
     several = {backend: own for backend, own in found.items() if len(own) > 1}
-    further = {
-        backend: [Run.model_validate(one.run.model_dump()) for one in list(own.values())[1:]]
-        for backend, own in several.items()
-    }
     return results.model_copy(
         update={
-            "manifest": results.manifest.model_copy(
-                update={"seed_runs": further, "command": _commands(results.manifest, several)}
-            ),
+            "manifest": _manifest(results.manifest, several, [side.backend for side in sides]),
             "seeds": [figure for backend, own in several.items() for figure in _figures(backend, own)],
             "courses": [training for backend, own in found.items() for training in _courses(backend, own)],
             "not_measured": results.not_measured + left_out,
@@ -69,7 +63,7 @@ def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> tuple[By
             own[str(side.run.seeds["train"])] = Trained(config.name, side.run, side.evaluation)
             found[side.backend] = own
         for path in sorted(runs.glob(f"{config.name}-seed*/{side.backend}"), key=_by_number):
-            other = _beside(RunFolder(path), own)
+            other = _beside(own, _read(config, path, runs), path.parent.name)
             if isinstance(other, Trained):
                 own[other.seed] = other
             else:
@@ -80,33 +74,52 @@ def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> tuple[By
 
 def _by_number(path: Path) -> tuple[int, str]:
     """Seed 2 before seed 10."""
-    number = re.search(r"-seed(\d*)", path.parent.name)
-    return int(number[1] or 0) if number else 0, path.parent.name
+    return _number(path), path.parent.name
 
 
-def _commands(manifest: Manifest, several: BySeed) -> str:
-    """How to make a report anew that has further seeds."""
-    lines = [
-        line
-        for backend, own in several.items()
-        for seed in list(own)[1:]
-        for line in seed_commands(manifest.config, backend, int(seed))
-    ]
-    return "\n".join([manifest.command, *(["# Further seeds, before the report:", *lines] if lines else [])])
+def _number(path: Path) -> int:
+    """The seed, by the folder's name."""
+    number = re.search(r"-seed(\d+)", path.parent.name)
+    return int(number[1]) if number else 0
 
 
-def _beside(folder: RunFolder, own: dict[str, Trained]) -> Trained | str:
-    """The training of a folder, or why it cannot be set beside those of its backend, of which the main one is first."""
-    if not folder.manifest.exists() or not folder.evaluation.exists():
+def _read(config: Config, path: Path, runs: Path) -> Side:
+    """What a further seed left, refused where it is outdated, as of a main one."""
+    seed = config.train.model_copy(update={"seed": _number(path)})
+    return read_side(config.model_copy(update={"name": path.parent.name, "train": seed}), path.name, runs)
+
+
+def _manifest(manifest: Manifest, several: BySeed, backends: list[str]) -> Manifest:
+    """With where the further seeds were trained and measured, and how to make all anew."""
+    if not several:
+        return manifest
+    further = {backend: list(own.values())[1:] for backend, own in several.items()}
+    seeds = {backend: [int(one.seed) for one in own] for backend, own in further.items()}
+    timed, trained = [str(one) for one in manifest.benchmarks], [str(one) for one in manifest.runs]
+    runs = {backend: [Run.model_validate(one.run.model_dump()) for one in own] for backend, own in further.items()}
+    return manifest.model_copy(
+        update={
+            "command": "\n".join(instructions(manifest.config, backends, timed, trained, manifest.name, seeds)),
+            "seed_runs": runs,
+            "seed_evaluations": {backend: [one.evaluation.origin for one in own] for backend, own in further.items()},
+        }
+    )
+
+
+def _beside(own: dict[str, Trained], side: Side, name: str) -> Trained | str:
+    """A further training, or why it cannot be set beside those of its backend, of which the main one is first."""
+    if side.outdated:
+        return side.outdated
+    if not side.run or not side.evaluation:
         return "it was not trained and evaluated"
     if not own:
         return "this report has no training of this backend, evaluated, to set it beside"
-    main, name = next(iter(own.values())), folder.path.parent.name
-    other = Trained(name, read(folder.manifest, RunManifest), read(folder.evaluation, Evaluation))
+    main, other = next(iter(own.values())), Trained(name, side.run, side.evaluation)
+    data = {one.data_fingerprint for one in (main.run, other.run, other.evaluation)}
     alike = {
-        "settings": _settings(other.run) == _settings(main.run),
-        "data": other.run.data_fingerprint == main.run.data_fingerprint,
-        "steps": other.run.steps == main.run.steps == other.evaluation.step,
+        "settings": _settings(other.run) == _settings(main.run) is not None,
+        "data": len(data) == 1,
+        "steps": other.run.steps == main.run.steps,
         "N or evaluation seed": _measured_by(other.evaluation) == _measured_by(main.evaluation),
         "seed": other.seed not in own,
     }

@@ -44,7 +44,7 @@ def _bars(part: str, metric: str, where: str, records: list[Record]) -> Chart:
             "low": one.ends[0] * factor,
             "high": one.ends[1] * factor,
             "text": quantity(one.value, one.unit, like=largest),
-            "interval": interval(one) or "none",
+            "interval": interval(one, like=largest) or "none",
             "opacity": 1.0 if one.variant == OURS else OTHERS,
         }
         for one in records

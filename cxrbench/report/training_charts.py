@@ -63,6 +63,7 @@ def _course(results: Results, name: str) -> Chart:
             "training": f"{BACKENDS[one.backend]}, seed {one.seed}",
             "minutes": point.seconds / 60,
             "epoch": point.epoch,
+            "images": point.step * one.batch_size,
             "value": figure.value,
             "low": figure.ends[0],
             "high": figure.ends[1],
@@ -80,6 +81,7 @@ def _course(results: Results, name: str) -> Chart:
     told = [
         alt.Tooltip("training:N"),
         alt.Tooltip("epoch:Q"),
+        alt.Tooltip("images:Q", title="images seen", format=","),
         alt.Tooltip("minutes:Q", format=".1f"),
         alt.Tooltip("value:Q", title=metric_label(name), format=".4g"),
         alt.Tooltip("interval:N", title="95 % interval"),

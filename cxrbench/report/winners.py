@@ -69,15 +69,17 @@ def _nearest(results: Results, made: list[Record]) -> list[str]:
 
 def _spread(results: Results, made: list[Record]) -> list[str]:
     """How far a backend's figure moves from seed to seed, and whose lies within that."""
-    said = []
-    for backend, values in _by_seed(results, made[0].metric).items():
+    said, seeds = [], _by_seed(results, made[0].metric)
+    for backend, values in seeds.items():
         low, high = min(values), max(values)
         others = [one for one in made if one.backend != backend]
         within = [BACKENDS[one.backend] for one in others if low <= one.value <= high]
-        found = f"{listing(within) if within else 'no other backend'} lie{'s' * (len(within) < 2)} within that"
-        beside = f"; {found}" * bool(others)
+        beside = f"; {listing(within) if within else 'no other backend'} lie{'s' * (len(within) < 2)} within that"
+        once = [BACKENDS[one.backend] for one in others if one.backend not in seeds]
+        unsure = f" (one training{' each' * (len(once) > 1)} of {listing(once)}: another seed may say otherwise)"
         said.append(
-            f"Trained from {len(values)} seeds, {BACKENDS[backend]} scored {number(low)} to {number(high)}{beside}."
+            f"Trained from {len(values)} seeds, {BACKENDS[backend]} scored {number(low)} to {number(high)}"
+            f"{beside * bool(others)}{unsure * bool(once)}."
         )
     return said
 

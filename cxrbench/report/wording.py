@@ -10,6 +10,7 @@ from cxrbench.report.results import OURS, Process, Record, is_quality
 BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "real": "Real images"}
 # Okabe and Ito's palette, told apart by colour-blind readers and on white; the same everywhere in a report.
 COLOURS = {"jax": "#0072B2", "torch": "#D55E00", "tensorflow": "#009E73", "real": "#5F6B7A"}
+FAR = 1000  # times a value, from where an interval is not read in the value's unit
 LABELS = {
     "step_time": "Time per training step",
     "step_time_ratio": "Ours over this",
@@ -88,17 +89,21 @@ def with_interval(record: Record) -> str:
     return shown(record) + (f" ({interval(record)})" if interval(record) else "")
 
 
-def interval(record: Record) -> str:
-    """``61.0 to 63.4`` in the unit of the value; nothing where there is none, or it has no width, as of one value."""
+def interval(record: Record, like: float | None = None) -> str:
+    """``61.0 to 63.4`` in the unit of the value; nothing where there is none, or it has no width, as of one value.
+
+    ``like`` picks the unit of another value, as for all bars of a chart.
+    """
     if record.ci_low is None or record.ci_high is None or record.ci_low == record.ci_high:
         return ""
-    factor = 1.0 if is_quality(record.metric) else scale(record.unit, size(record))[0]
+    factor = 1.0 if is_quality(record.metric) else scale(record.unit, size(record) if like is None else like)[0]
     return f"{number(record.ci_low * factor)} to {number(record.ci_high * factor)}"
 
 
 def size(record: Record) -> float:
-    """What picks the unit of a figure and its interval: the value, or where it is zero the farther end."""
-    return record.value or max(record.ci_low or 0.0, record.ci_high or 0.0, key=abs)
+    """What picks the unit of a figure and its interval: the value, or the farther end where that is far from it."""
+    farther = max(record.ends, key=abs)
+    return farther if abs(farther) > FAR * abs(record.value) else record.value
 
 
 def metric_label(metric: str) -> str:
@@ -145,7 +150,8 @@ def duration(seconds: float) -> str:
         return f"{number(seconds)} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def span(low: str, high: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 from tqdm import tqdm
 
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.errors import CxrbenchError, RunError
 from cxrbench.folders import PROGRESS_COLUMNS, RunFolder
 from cxrbench.quality.images import Images, QualityError

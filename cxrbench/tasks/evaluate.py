@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.errors import CxrbenchError, RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.measure import machine

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.errors import RunError
 from cxrbench.folders import REPORTS, write_json
 from cxrbench.measure import machine

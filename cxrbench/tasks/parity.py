@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.errors import RunError
 from cxrbench.folders import DATASETS, LOSS_COLUMNS, RUNS, ParityFolder, parity_folder, run_folder, write_json
 from cxrbench.measure import machine

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.folders import PROGRESS_COLUMNS, RunFolder, write_atomically
 from cxrbench.quality.bands import patches_of, sliced
 from cxrbench.quality.images import Images, draw, histograms

@@ -8,6 +8,7 @@ from pathlib import Path
 from cxrbench.config import Config
 from cxrbench.folders import write_json
 from cxrbench.report.gather import gather
+from cxrbench.report.manifest import Backend, Manifest
 from cxrbench.report.overview import write_overview
 from cxrbench.report.page import write_report
 from cxrbench.report.records import write_records
@@ -57,11 +58,24 @@ def _refuse_loss(file: Path, results: Results, backends: list[str]) -> None:
     """A report that is there, of runs that are elsewhere or gone, is not replaced by one of less than it has."""
     if not file.exists():
         return
-    there, here = read(file, Results).manifest, results.manifest
-    for what, before, now in (("training", there.runs, here.runs), ("benchmark", there.benchmarks, here.benchmarks)):
-        lost = [backend for backend in before if backend in backends and backend not in now]
+    here = _parts(results.manifest)
+    for what, there in _parts(read(file, Results).manifest).items():
+        lost = [backend for backend in there if backend in backends and backend not in here.get(what, ())]
         if lost:
             raise ReportError(
                 f"{file}: has the {what} of {', '.join(lost)}, which the runs here lack; keep it and give the new "
                 "report another name with --name, or leave those out with --backends"
             )
+
+
+def _parts(manifest: Manifest) -> dict[str, list[Backend]]:
+    """What a report is made of, and the backends of which it has that."""
+    parts: dict[str, list[Backend]] = {
+        "training": [*manifest.runs],
+        "benchmark": [*manifest.benchmarks],
+        "image quality": [*manifest.evaluations],
+    }
+    for backend, further in manifest.seed_runs.items():
+        for run in further:
+            parts.setdefault(f"training from seed {run.seeds['train']}", []).append(backend)
+    return parts

@@ -13,7 +13,7 @@ from typing import Any
 
 from cxrbench.config import Config
 from cxrbench.configfile import load_config
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.data.nih import ENVIRONMENT
 from cxrbench.errors import ConfigError, RunError
 from cxrbench.folders import RUNS, parity_folder, write_atomically, write_json
@@ -164,6 +164,8 @@ def _run_stages(
         print("reproduce: prepare", flush=True)
         dataset = prepare_task(config, data_dir)
         _say_other_data(old.manifest, dataset)
+    if old.manifest.seed_runs:
+        print("reproduce: trainings from further seeds are not repeated; the report's page has their commands")
     for stage in _stages(old, dataset):
         try:
             run_stage(stage, stage.command(experiment, environments))

@@ -17,7 +17,8 @@ from keras import ops
 from tqdm import tqdm
 
 from cxrbench.config import Config
-from cxrbench.data.batches import Dataset, batch_indices, batches
+from cxrbench.data.batches import batch_indices, batches
+from cxrbench.data.dataset import Dataset
 from cxrbench.errors import RunError
 from cxrbench.folders import RUNS, RunFolder, run_folder, write_json
 from cxrbench.gan.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint, prune_checkpoints, save_checkpoint

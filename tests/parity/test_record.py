@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from cxrbench import backends
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.gan import layers, networks, step
 from cxrbench.gan.randomness import Purpose
 from cxrbench.native import peer_module

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cxrbench.configfile import load_config
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.data.prepare import prepare
 from cxrbench.quality import efficientnet, inception, ladders
 from cxrbench.quality.intervals import Measured

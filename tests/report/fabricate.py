@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cxrbench.config import Config
 from cxrbench.configfile import load_config
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.data.prepare import prepare
 from cxrbench.folders import PROGRESS_COLUMNS, RunFolder, parity_folder, run_folder, write_json
 from cxrbench.parity.bounds import BOUNDS, FIRST_STEPS

@@ -44,6 +44,20 @@ def test_bars_show_every_step_time_with_its_interval(results):
         assert np.isclose(row["high"] / row["value"], one.ci_high / one.value)
 
 
+def test_an_interval_is_in_the_unit_of_its_chart(results):
+    """A bar of less than a second beside one of more, both in seconds."""
+    (short, long, *_), others = (
+        [one for one in results.records if (one.metric == "step_time") is wanted] for wanted in (True, False)
+    )
+    short = short.model_copy(update={"value": 0.3, "ci_low": 0.25, "ci_high": 0.35})
+    long = long.model_copy(update={"value": 2.0, "ci_low": 1.5, "ci_high": 2.5})
+    charts = speed_charts(results.model_copy(update={"records": [*others, short, long]}))
+    shown = [row for one in charts if one.instead_of == "step_time.png" for row in rows(one)]
+    assert [(row["text"], row["interval"]) for row in shown] == [
+        ("0.300 s", "0.250 to 0.350"), ("2.00 s", "1.50 to 2.50")
+    ]  # fmt: skip
+
+
 def test_every_backend_can_be_hidden_in_every_layer(results):
     for one in [*speed_charts(results), *training_charts(results, losses())]:
         names = {own["name"] for own in one.spec["params"] if own.get("bind", {}).get("input") == "checkbox"}

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.folders import run_folder
 from cxrbench.quality.intensity import intensity_wasserstein
 from cxrbench.quality.sets import RealSets
 from cxrbench.report import course_words, method_words, quality_figures
 from cxrbench.report.course_tables import time_to_quality
 from cxrbench.report.courses import LEADING, Course, Training, apart, best, in_common, reached
+from cxrbench.report.headline import headline
 from cxrbench.report.results import Results
 from cxrbench.report.training_charts import training_charts
 from cxrbench.tasks.report import report_task
@@ -99,6 +100,15 @@ def test_the_sentence_tells_the_time_and_who_never_came_there(results):
         "its best was 0.0700 on PyTorch, of one seed each."
     ]
     assert course_words.sentences(with_courses(results)) == []
+
+
+def test_whose_images_still_got_better_at_the_end_is_said(results):
+    falling, risen = training("jax", 0.3, 0.2, 0.1), training("torch", 0.3, 0.1, 0.2)
+    short = training("tensorflow", 0.3, 0.2)  # two points are too few
+    said = "KID, Inception-v3, was lowest at the last point on JAX: longer training may bring it lower."
+    assert course_words.ending(with_courses(results, falling, risen, short)) == [said]
+    assert said in headline(with_courses(results, falling, risen)).further
+    assert course_words.ending(with_courses(results, risen)) == [] == course_words.ending(with_courses(results))
 
 
 def test_of_several_seeds_the_sentence_tells_the_first_the_last_and_how_many_came(results):

@@ -256,7 +256,9 @@ def test_commands_are_of_the_backends_that_were_timed_and_of_those_that_were_tra
     assert [sentence for sentence in of_several if sentence in text] == []
 
 
-@pytest.mark.parametrize(("gone", "what"), [("run.json", "training"), ("bench.json", "benchmark")])
+@pytest.mark.parametrize(
+    ("gone", "what"), [("run.json", "training"), ("bench.json", "benchmark"), ("evaluation.json", "image quality")]
+)
 def test_a_report_is_not_replaced_by_one_of_less(gone, what, config, runs, tmp_path):
     folder = report_task(config, BACKENDS, runs, tmp_path / "reports")
     before = (folder / "results.json").read_bytes()

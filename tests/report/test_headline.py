@@ -148,7 +148,7 @@ def test_quantities_suit_their_size():
     assert quantity(0.0621, "s") == "62.1 ms" and quantity(62.1, "s") == "62.1 s"
     assert quantity(1.5 * 2**30, "bytes") == "1.50 GiB" and quantity(2**29, "bytes") == "512 MiB"
     assert interval(Record.model_validate(step("jax", 0.99, 0.9, 1.1))) == "900 to 1,100"  # in the value's unit, ms
-    assert [duration(seconds) for seconds in (4.56, 75.4, 7300)] == ["4.56 s", "1 min 15 s", "2 h 1 min"]
+    assert [duration(seconds) for seconds in (4.56, 75.4, 7300)] == ["4.56 s", "1 min 15 s", "2 h 2 min"]
     assert [listing(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
 
 

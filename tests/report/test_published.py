@@ -1,5 +1,6 @@
 """The reports of this repository: still read by this version, whole, listed, and small enough to be cloned."""
 
+import html
 import re
 import shutil
 from pathlib import Path
@@ -7,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from cxrbench.measure.machine import ROOT
+from cxrbench.report.courses import LEADING
+from cxrbench.report.headline import headline
 from cxrbench.report.overview import UNPUBLISHED, write_overview
 from cxrbench.report.parity_words import unproven
 from cxrbench.report.results import Results, read
 
 REPORTS = ROOT / "reports"
 PUBLISHED = sorted(path.parent for path in REPORTS.glob("*/results.json") if path.parent.name != UNPUBLISHED)
+EARLIER = {"changes", "speed", "quick", "nih64", "parity"}  # pages of earlier versions, which README says of them
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_BYTES = 40e6
 
 
@@ -29,6 +34,24 @@ def test_a_report_is_read_and_everything_it_shows_is_there(report):
     assert results.manifest.name == report.name and (results.records or results.parity)
     shown = links(report / "report.md")
     assert shown and [link for link in shown if not (report / link).exists()] == []
+
+
+@pytest.mark.parametrize("report", [one for one in PUBLISHED if one.name not in EARLIER], ids=lambda path: path.name)
+def test_both_pages_say_what_the_results_say_today(report):
+    said = headline(read(report / "results.json", Results))
+    sentences = [said.answer, said.where, said.detail, said.proof, said.quality, *said.further, *said.caveats]
+    for name in ("report.md", "index.html"):
+        page = html.unescape((report / name).read_text(encoding="utf-8"))
+        assert [one for one in sentences if one not in page] == [], f"{name}: write it anew with nox -s report"
+
+
+@pytest.mark.parametrize("name", ["nih64-augmented", "nih128-augmented"])
+def test_the_readme_tells_the_figures_of_the_report_that_it_speaks_of(name):
+    said = README.partition(f"- [`{name}`]")[2].partition("\n- ")[0]
+    results = read(REPORTS / name / "results.json", Results)
+    figures = [one for one in results.records if one.metric == LEADING]
+    assert len(figures) > 1
+    assert [one.backend for one in figures if f"{one.value:.3f}" not in said] == []
 
 
 def test_the_readme_and_the_list_point_to_what_is_there():

@@ -3,6 +3,7 @@
 import pytest
 
 from cxrbench.report.quality_aims import quality_aims
+from cxrbench.report.results import SeedFigures
 from tests.report.fabricate import record
 from tests.report.test_headline import CONFIG, results_of
 
@@ -39,6 +40,17 @@ def test_every_aim_is_judged_by_what_was_measured():
         ["at most 60.0", "66.7", "not reached"],
     ]
     assert all(name.startswith("JAX: ") for name in found)
+
+
+def test_beside_the_verdict_of_the_main_seed_stand_the_others():
+    seeds = SeedFigures(backend="jax", metric="kid_inception", values={"0": 0.05, "1": 0.07, "2": 0.04})
+    config = CONFIG.model_dump(mode="json")
+    config["data"] |= {"source": "nih", "image_size": 64}
+    made = results_of(*FIGURES, runs=("jax",))
+    manifest = made.manifest.model_copy(update={"config": config})
+    first, second, *_ = quality_aims(made.model_copy(update={"manifest": manifest, "seeds": [seeds]})).rows
+    assert (first[2].text, first[2].small) == ("0.0500", "0.0400 to 0.0590; 0.0400 to 0.0700 of 3 seeds")
+    assert second[2].small == "0.600 to 0.800"
 
 
 def test_a_training_on_a_gpu_or_at_another_size_has_other_aims():

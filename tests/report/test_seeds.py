@@ -8,7 +8,7 @@ import pytest
 from cxrbench.config import OFF
 from cxrbench.report import seed_words
 from cxrbench.report.headline import headline
-from cxrbench.report.results import Results, read
+from cxrbench.report.results import ReportError, Results, read
 from cxrbench.tasks.report import report_task
 from tests.report.fabricate import BACKENDS, change
 from tests.report.fabricate_bench import MACHINE
@@ -29,6 +29,14 @@ def add_seed(runs, seed, value, name=None, **changes):
         if (one["metric"], one["backend"]) == (METRIC, "jax"):
             one |= {"value": value, "ci_low": None, "ci_high": None}
     change(folder / "evaluation.json", records=records)
+    return folder
+
+
+def add_unlike(runs, seed, **changes):
+    """The same, and both its training and its evaluation are of something else."""
+    folder = add_seed(runs, seed, 5.0, **changes)
+    known = {"steps": "step", "data_fingerprint": "data_fingerprint"}
+    change(folder / "evaluation.json", **{known[key]: value for key, value in changes.items()})
     return folder
 
 
@@ -89,9 +97,49 @@ def test_without_other_seeds_there_is_no_column(config, runs, tmp_path):
     ],
 )
 def test_a_training_that_differs_in_more_is_left_out(changes, said, config, runs, tmp_path, capsys):
-    add_seed(runs, 1, 5.0, **changes)
+    add_unlike(runs, 1, **changes)
     results, _ = reported(config, runs, tmp_path)
     assert results.seeds == [] and said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"step": 8}, "evaluation.json is of step 8, the run has 16 steps; run: python -m cxrbench sample "),
+        ({"training_fingerprint": "f" * 16}, "evaluation.json is of training settings ffffffffffffffff"),
+        ({"samples_sha256": "f" * 64}, "evaluation.json is of other samples than those in samples/ now"),
+    ],
+)
+def test_an_evaluation_of_something_else_is_left_out_with_what_renews_it(changes, said, config, runs, tmp_path):
+    change(add_seed(runs, 1, 5.0) / "evaluation.json", **changes)
+    results, _ = reported(config, runs, tmp_path)
+    (gap,) = [one.reason for one in results.not_measured if one.metric == "seed"]
+    assert results.seeds == [] and said in gap
+    assert "evaluate --config smoke --set name=smoke-seed1 --set train.seed=1" in gap
+
+
+def test_the_data_of_an_evaluation_must_be_those_of_its_training(config, runs, tmp_path):
+    change(add_seed(runs, 1, 5.0) / "evaluation.json", data_fingerprint="f" * 16)
+    results, _ = reported(config, runs, tmp_path)
+    assert [one.reason for one in results.not_measured if one.metric == "seed"] == [
+        "smoke-seed1: its data cannot be set beside smoke's"
+    ]
+
+
+def test_the_commands_train_the_seeds_before_the_report(config, runs, tmp_path):
+    add_seed(runs, 1, 5.0)
+    lines = reported(config, runs, tmp_path)[0].manifest.command.splitlines()
+    assert "train.seed=1" in lines[-2] and " evaluate " in lines[-2]
+    assert lines[-1].startswith("python -m cxrbench report --config smoke --backends")
+    assert sum(" report " in line for line in lines) == 1
+
+
+def test_a_report_with_seeds_is_not_replaced_by_one_without(config, runs, tmp_path):
+    folder = add_seed(runs, 1, 5.0)
+    reported(config, runs, tmp_path)
+    shutil.rmtree(folder)
+    with pytest.raises(ReportError, match="has the training from seed 1 of jax, which the runs here lack"):
+        reported(config, runs, tmp_path)
 
 
 def test_a_training_of_the_same_seed_is_left_out(config, runs, tmp_path, capsys):
@@ -114,7 +162,7 @@ def test_a_seed_of_before_a_setting_came_is_beside_and_one_where_it_is_on_is_not
 
 
 def test_what_is_left_out_stands_among_what_was_not_measured(config, runs, tmp_path):
-    add_seed(runs, 1, 5.0, steps=8)
+    add_unlike(runs, 1, steps=8)
     (add_seed(runs, 2, 6.0) / "evaluation.json").unlink()
     results, text = reported(config, runs, tmp_path)
     assert [(one.backend, one.reason) for one in results.not_measured if one.metric == "seed"] == [
@@ -180,6 +228,19 @@ def test_a_report_keeps_where_its_seeds_were_trained_and_says_what_does_not_comp
 def test_each_difference_of_a_seed_is_said_by_itself(changes, said, results):
     caveats = seed_words.caveats(with_seed_runs(results, changes))
     assert len(caveats) == len(said) and all(part in one for part, one in zip(said, caveats, strict=True))
+
+
+@pytest.mark.parametrize("key", ["commit", "clean", "versions", None])
+def test_a_seed_whose_images_were_measured_otherwise_is_said(key, config, runs, tmp_path):
+    folder = add_seed(runs, 1, 5.0)
+    origin = json.loads((folder / "evaluation.json").read_text())["origin"]
+    other = {"commit": "f" * 40, "clean": not origin["clean"], "versions": {"onnxruntime": "9.9.9"}}
+    changes = {key: other[key]} if key else {}
+    change(folder / "evaluation.json", origin=origin | changes)
+    results, text = reported(config, runs, tmp_path)
+    said = "Measured with another version of this project or of its packages than the backend's main seed: JAX from"
+    assert (f"{said} seed 1. Evaluate them again." in text) is bool(changes)
+    assert [one.commit for one in results.manifest.seed_evaluations["jax"]] == [(origin | changes)["commit"]]
 
 
 def test_seeds_of_several_backends_are_named_with_theirs(results):

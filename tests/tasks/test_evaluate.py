@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from cxrbench.data.batches import Dataset
+from cxrbench.data.dataset import Dataset
 from cxrbench.errors import DataError, RunError
 from cxrbench.folders import run_folder
 from cxrbench.quality.images import draw, histograms

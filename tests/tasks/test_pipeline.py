@@ -38,6 +38,9 @@ def test_the_page_tells_rates_memory_and_the_time_of_the_whole_set(tmp_path, sma
     text = (tmp_path / "reports" / "pipeline.md").read_text()
     share = 100 * found.decoding.decode / found.decoding.prepare
     assert f"preparing reaches {number(share)} % of the bound" in " ".join(text.split())
+    per_core = 6 / found.preparing[1].seconds / found.origin.machine["cores"]
+    packed = f"{number(per_core)} per second and core, {number(100 * found.decoding.decode * per_core)} % of that bound"
+    assert packed in " ".join(text.split())
     assert "A file of 300 images" in text and "NIH Clinical Center" in text and str(tmp_path) not in text
     assert f"{number(6 / found.preparing[1].seconds)}" in text
 

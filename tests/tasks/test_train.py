@@ -12,7 +12,8 @@ from keras import ops
 from PIL import Image
 
 from cxrbench import backends
-from cxrbench.data.batches import Dataset, batches
+from cxrbench.data.batches import batches
+from cxrbench.data.dataset import Dataset
 from cxrbench.errors import DataError, RunError
 from cxrbench.folders import LOSS_COLUMNS, PROGRESS_COLUMNS, RunFolder
 from cxrbench.gan.checkpoints import load_checkpoint

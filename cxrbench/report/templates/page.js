@@ -44,7 +44,7 @@ const actions = { export: true, source: false, compiled: false, editor: false };
 const draw = async (holder) => vegaEmbed(holder, JSON.parse(holder.nextElementSibling.textContent), { renderer: "svg", actions });
 for (const holder of document.querySelectorAll(".chart")) {
   draw(holder).catch((error) => {
-    holder.textContent = "This chart could not be drawn; its numbers are in the table.";
+    holder.textContent = "This chart could not be drawn; report.md beside this page has its picture.";
     console.error(error);
   });
 }
