@@ -159,6 +159,12 @@ def report(session: nox.Session) -> None:
     cxrbench(session, "report", "report", *session.posargs)
 
 
+@nox.session(python=False, requires=["env-report"])
+def rewrite(session: nox.Session) -> None:
+    """Write the list of all reports anew, and the pages of those without trainings: nox -s rewrite -- reports/speed."""
+    cxrbench(session, "report", "rewrite", *session.posargs)
+
+
 @nox.session(python=False, requires=ALL_ENVIRONMENTS)
 def reproduce(session: nox.Session) -> None:
     """Run a report again from its manifest and say what came out the same: nox -s reproduce -- reports/quick."""

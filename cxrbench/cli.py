@@ -128,6 +128,13 @@ def report(config: Config, options: argparse.Namespace) -> None:
     report_task(config, options.backends, RUNS, REPORTS, options.name)
 
 
+def rewrite(options: argparse.Namespace) -> None:
+    """write the pages of reports without trainings by this version, from their results, and the list of all reports"""
+    from cxrbench.tasks.report import rewrite_task
+
+    rewrite_task(options.reports, REPORTS)
+
+
 def reproduce(options: argparse.Namespace) -> None:
     """run a report again from its own manifest, and say value by value what came out the same"""
     from cxrbench.tasks.reproduce import reproduce_task
@@ -175,6 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     again.set_defaults(run=reproduce)
     again.add_argument("report", type=Path, metavar="REPORT", help="the folder of a report, such as reports/quick")
     _add_data_dir(again)
+    anew = commands.add_parser(rewrite.__name__, help=rewrite.__doc__, description=rewrite.__doc__)
+    anew.set_defaults(run=rewrite)
+    anew.add_argument("reports", type=Path, nargs="*", metavar="REPORT", help="the folder of a report; none: the list")
     pair = commands.add_parser(compare.__name__, help=compare.__doc__, description=compare.__doc__)
     pair.set_defaults(run=compare, failed=2)
     for side in ("old", "new"):

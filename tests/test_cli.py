@@ -11,7 +11,7 @@ from cxrbench.errors import ConfigError
 from cxrbench.tasks.engine import choose_backend
 
 CONFIGURED = ("prepare", "bench", "profile", "parity", "train", "sample", "evaluate", "report")
-TASKS = (*CONFIGURED, "reproduce", "compare")
+TASKS = (*CONFIGURED, "rewrite", "reproduce", "compare")
 
 
 def run(*arguments, cwd):
@@ -34,7 +34,7 @@ def test_every_task_explains_itself(task, capsys):
     assert left.value.code == 0
     shown = capsys.readouterr().out
     assert ("--config" in shown) == (task in CONFIGURED)
-    assert ("--data-dir" in shown) == (task != "compare")
+    assert ("--data-dir" in shown) == (task not in ("compare", "rewrite"))
 
 
 def test_an_error_is_one_line_and_exit_code_1(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cxrbench.config import Config
+from cxrbench.config import OFF, Config
 from cxrbench.measure.roofline import Rate, Rates, limit
 from cxrbench.measure.work import training_step
 from cxrbench.report.results import OURS, RATES, Record, Results
@@ -58,17 +58,20 @@ def _best(standing: Standing) -> dict[str, Record]:
 
 
 def _at(results: Results, standing: Standing) -> Config | None:
-    """The experiment in this setting; None where the manifest's is not one of this version."""
+    """The experiment in this setting, with what came after its version off; None where this version differs in more."""
     settings, here = results.manifest.config, standing.records[0]
     changes: dict[str, dict[str, Any]] = {
+        "evaluate": {"target_kid": 1.0},  # whatever it is: no part of a step, and later than the first reports
         "data": {"image_size": here.image_size},
         "train": {"batch_size": here.batch_size},
         "compute": {"precision": "float32" if here.precision == "tf32" else here.precision},
     }
+    whole = {
+        section: OFF.get(section, {}) | settings.get(section, {}) | changes.get(section, {})
+        for section in {**OFF, **changes}
+    }
     try:
-        return Config.model_validate(
-            settings | {section: settings.get(section, {}) | changed for section, changed in changes.items()}
-        )
+        return Config.model_validate(settings | whole)
     except ValidationError:
         return None
 

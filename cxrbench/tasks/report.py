@@ -54,6 +54,22 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
     return folder
 
 
+def rewrite_task(folders: list[Path], reports: Path) -> None:
+    """Write the pages of reports by this version from their ``results.json``, and the list of all.
+
+    Raises:
+        ReportError: a report has trainings, whose losses and images are in its runs alone, or cannot be read.
+    """
+    for folder in folders:
+        results = read(folder / "results.json", Results)
+        if results.manifest.runs:
+            raise ReportError(f"{folder}: it shows trainings, which are in its runs; write it with nox -s report")
+        write_report(results, [], folder)
+        print(f"rewrite: {folder / 'index.html'}")
+    for problem in write_overview(reports):
+        print(f"rewrite: left out of {reports / 'index.md'}: {problem}")
+
+
 def _refuse_loss(file: Path, results: Results, backends: list[str]) -> None:
     """A report that is there, of runs that are elsewhere or gone, is not replaced by one of less than it has."""
     if not file.exists():

@@ -2,10 +2,11 @@
 
 import pytest
 
+from cxrbench.config import OFF
 from cxrbench.measure.work import training_step
 from cxrbench.report import bench_tables, limit_tables
 from cxrbench.report.results import Record, Results
-from cxrbench.report.wording import interval, quantity, size
+from cxrbench.report.wording import interval, quantity, size, with_interval
 from tests.report.fabricate import small_config
 from tests.report.fabricate_bench import BACKENDS, VARIANTS, benchmarked, least_time, record, settings, step_time
 
@@ -111,6 +112,21 @@ def test_without_rates_or_known_settings_there_is_no_limit(results):
     earlier = results.manifest.model_copy(update={"config": {"name": "smoke", "train": {"batch_size": 16}}})
     assert limit_tables.steps(results.model_copy(update={"manifest": earlier})).rows == []
     assert len(limit_tables.rates(results).rows) == 2 * (1 + len(BACKENDS) + 1)
+
+
+def test_a_report_of_before_a_setting_came_has_the_same_limit(results):
+    config = {section: dict(one) if isinstance(one, dict) else one for section, one in results.manifest.config.items()}
+    for section, off in OFF.items():
+        for key in off:
+            del config[section][key]
+    del config["evaluate"]["target_kid"]
+    earlier = results.manifest.model_copy(update={"config": config})
+    assert limit_tables.steps(results.model_copy(update={"manifest": earlier})) == limit_tables.steps(results)
+
+
+def test_a_growth_whose_interval_is_far_wider_takes_the_unit_of_its_end():
+    wide = Record.model_validate(record(CONFIG, "jax", "memory_growth", 178e3, ci_low=0.0, ci_high=5.04e9))
+    assert with_interval(wide) == "0.000166 GiB/1000 steps (0 to 4.69)"
 
 
 def test_a_growth_of_zero_takes_the_unit_of_its_interval():
