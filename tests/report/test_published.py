@@ -16,7 +16,7 @@ from cxrbench.report.results import Results, is_quality, read
 
 REPORTS = ROOT / "reports"
 PUBLISHED = sorted(path.parent for path in REPORTS.glob("*/results.json") if path.parent.name != UNPUBLISHED)
-EARLIER = {"quick", "nih64", "parity"}  # pages of earlier versions, which README says of them
+EARLIER = {"nih64", "parity"}  # pages of earlier versions, which README says of them
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_BYTES = 40e6
 
