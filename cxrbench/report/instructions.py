@@ -54,7 +54,7 @@ def instructions(
     options, named, source = experiment(config), _named(config, report), source_option(config)
     further = [line for backend, own in seeds.items() for seed in own for line in _seed(config, backend, seed)]
     lines = ["# DIR is the folder of the source images."] if source else []
-    if set(timed) == set(trained) == set(BACKENDS):
+    if set(timed) == set(trained) == set(BACKENDS) and not further:  # nox trains one seed
         lines += [f"nox -s compare -- {options}{source}{named}", "# Or stage by stage:"]
     lines.append("# Each engine in an environment of its own.")
     lines += [f"python -m cxrbench {line}" for line in _stages(options, backends, timed, trained, source)]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrbench.config import Config, seedless_fingerprint
-from cxrbench.folders import RUNS
+from cxrbench.folders import RUNS, RunFolder
 from cxrbench.report.courses import Training
 from cxrbench.report.instructions import instructions
 from cxrbench.report.manifest import Manifest, Run
-from cxrbench.report.results import NotMeasured, Results, SeedFigures
+from cxrbench.report.results import NotMeasured, ReportError, Results, SeedFigures, read
 from cxrbench.report.sides import Side, read_side
 from cxrbench.report.stages import Evaluation, RunManifest
 
@@ -74,19 +74,21 @@ def read_seeds(config: Config, sides: list[Side], runs: Path = RUNS) -> tuple[By
 
 def _by_number(path: Path) -> tuple[int, str]:
     """Seed 2 before seed 10."""
-    return _number(path), path.parent.name
-
-
-def _number(path: Path) -> int:
-    """The seed, by the folder's name."""
     number = re.search(r"-seed(\d+)", path.parent.name)
-    return int(number[1]) if number else 0
+    return int(number[1]) if number else 0, path.parent.name
 
 
-def _read(config: Config, path: Path, runs: Path) -> Side:
-    """What a further seed left, refused where it is outdated, as of a main one."""
-    seed = config.train.model_copy(update={"seed": _number(path)})
-    return read_side(config.model_copy(update={"name": path.parent.name, "train": seed}), path.name, runs)
+def _read(config: Config, path: Path, runs: Path) -> Side | str:
+    """What a further seed left, read as that of a main one; or why it cannot be."""
+    folder = RunFolder(path)
+    if not folder.manifest.exists() or not folder.evaluation.exists():
+        return "it was not trained and evaluated"
+    try:
+        seed = config.train.model_copy(update={"seed": read(folder.manifest, RunManifest).seeds["train"]})
+        side = read_side(config.model_copy(update={"name": path.parent.name, "train": seed}), path.name, runs)
+    except ReportError as error:
+        return str(error)
+    return side.outdated or side
 
 
 def _manifest(manifest: Manifest, several: BySeed, backends: list[str]) -> Manifest:
@@ -106,12 +108,11 @@ def _manifest(manifest: Manifest, several: BySeed, backends: list[str]) -> Manif
     )
 
 
-def _beside(own: dict[str, Trained], side: Side, name: str) -> Trained | str:
+def _beside(own: dict[str, Trained], side: Side | str, name: str) -> Trained | str:
     """A further training, or why it cannot be set beside those of its backend, of which the main one is first."""
-    if side.outdated:
-        return side.outdated
-    if not side.run or not side.evaluation:
-        return "it was not trained and evaluated"
+    if isinstance(side, str):
+        return side
+    assert side.run is not None and side.evaluation is not None  # else it was refused
     if not own:
         return "this report has no training of this backend, evaluated, to set it beside"
     main, other = next(iter(own.values())), Trained(name, side.run, side.evaluation)

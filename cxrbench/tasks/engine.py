@@ -52,7 +52,7 @@ def configure_backend(config: Config, compile_cache: Path) -> ModuleType:
     """``start_backend`` without a look at the machine, for where its import is timed."""
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(compile_cache.resolve())
     if config.compute.deterministic:  # MKL promises the same bits to those alone who ask for them when it is loaded
-        os.environ["MKL_CBWR"] = "AUTO,STRICT"
+        os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     from cxrbench import backends  # imports Keras, so not before the choice
 
     engine = backends.active()

@@ -11,6 +11,7 @@ from cxrbench.report.gather import gather
 from cxrbench.report.manifest import Backend, Manifest
 from cxrbench.report.overview import write_overview
 from cxrbench.report.page import write_report
+from cxrbench.report.pipeline import write_pipeline
 from cxrbench.report.records import write_records
 from cxrbench.report.results import ReportError, Results, read
 from cxrbench.report.seeds import with_seeds
@@ -55,7 +56,7 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
 
 
 def rewrite_task(folders: list[Path], reports: Path) -> None:
-    """Write the pages of reports by this version from their ``results.json``, and the list of all.
+    """Write the pages of reports by this version from their ``results.json``, the list of all, and ``pipeline.md``.
 
     Raises:
         ReportError: a report has trainings, whose losses and images are in its runs alone, or cannot be read.
@@ -66,6 +67,8 @@ def rewrite_task(folders: list[Path], reports: Path) -> None:
             raise ReportError(f"{folder}: it shows trainings, which are in its runs; write it with nox -s report")
         write_report(results, [], folder)
         print(f"rewrite: {folder / 'index.html'}")
+    if (reports / "pipeline.json").exists():
+        write_pipeline(reports)
     for problem in write_overview(reports):
         print(f"rewrite: left out of {reports / 'index.md'}: {problem}")
 
@@ -79,8 +82,8 @@ def _refuse_loss(file: Path, results: Results, backends: list[str]) -> None:
         lost = [backend for backend in there if backend in backends and backend not in here.get(what, ())]
         if lost:
             raise ReportError(
-                f"{file}: has the {what} of {', '.join(lost)}, which the runs here lack; keep it and give the new "
-                "report another name with --name, or leave those out with --backends"
+                f"{file}: has the {what} of {', '.join(lost)}, which the runs here lack; make them too, or "
+                "give the new report another name with --name, or leave those out with --backends"
             )
 
 

@@ -118,6 +118,13 @@ def test_an_evaluation_of_something_else_is_left_out_with_what_renews_it(changes
     assert "evaluate --config smoke --set name=smoke-seed1 --set train.seed=1" in gap
 
 
+def test_a_damaged_seed_does_not_keep_the_report_from_being_written(config, runs, tmp_path):
+    (add_seed(runs, 1, 5.0) / "losses.csv").write_text("step\n1\n")
+    results, _ = reported(config, runs, tmp_path)
+    (gap,) = [one.reason for one in results.not_measured if one.metric == "seed"]
+    assert results.seeds == [] and "losses.csv: its columns are step" in gap
+
+
 def test_the_data_of_an_evaluation_must_be_those_of_its_training(config, runs, tmp_path):
     change(add_seed(runs, 1, 5.0) / "evaluation.json", data_fingerprint="f" * 16)
     results, _ = reported(config, runs, tmp_path)
@@ -132,6 +139,7 @@ def test_the_commands_train_the_seeds_before_the_report(config, runs, tmp_path):
     assert "train.seed=1" in lines[-2] and " evaluate " in lines[-2]
     assert lines[-1].startswith("python -m cxrbench report --config smoke --backends")
     assert sum(" report " in line for line in lines) == 1
+    assert not [line for line in lines if "nox -s compare" in line]  # it would write the report without the seeds
 
 
 def test_a_report_with_seeds_is_not_replaced_by_one_without(config, runs, tmp_path):
