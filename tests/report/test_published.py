@@ -52,7 +52,7 @@ def test_both_pages_say_what_the_results_say_today(report):
 
 @pytest.mark.parametrize("name", ["nih64-augmented", "nih128-augmented"])
 def test_the_readme_tells_the_figures_of_the_report_that_it_speaks_of(name):
-    said = README.partition(f"- [`{name}`]")[2].partition("\n- ")[0]
+    said = " ".join(README.partition(f"- [`{name}`]")[2].partition("\n- ")[0].split())
     results = read(REPORTS / name / "results.json", Results)
     figures = {one.backend: f"{one.value:.3f}" for one in results.records if one.metric == LEADING}
     assert f"real training images: {figures.pop(REAL)}" in said
