@@ -242,7 +242,11 @@ def test_each_difference_of_a_seed_is_said_by_itself(changes, said, results):
 def test_a_seed_whose_images_were_measured_otherwise_is_said(key, config, runs, tmp_path):
     folder = add_seed(runs, 1, 5.0)
     origin = json.loads((folder / "evaluation.json").read_text())["origin"]
-    other = {"commit": "f" * 40, "clean": not origin["clean"], "versions": {"onnxruntime": "9.9.9"}}
+    other = {
+        "commit": "f" * 40,
+        "clean": not origin["clean"],
+        "versions": origin["versions"] | {"onnxruntime": "9.9.9"},
+    }
     changes = {key: other[key]} if key else {}
     change(folder / "evaluation.json", origin=origin | changes)
     results, text = reported(config, runs, tmp_path)
