@@ -161,7 +161,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session(python=False, requires=["env-report"])
 def rewrite(session: nox.Session) -> None:
-    """Write the list of all reports anew, and the pages of those without trainings: nox -s rewrite -- reports/speed."""
+    """Write all lists and pipeline.md anew, and pages of reports without trainings: nox -s rewrite -- reports/speed."""
     cxrbench(session, "report", "rewrite", *session.posargs)
 
 

@@ -129,7 +129,7 @@ def report(config: Config, options: argparse.Namespace) -> None:
 
 
 def rewrite(options: argparse.Namespace) -> None:
-    """write the pages of reports without trainings by this version, from their results, and the list of all reports"""
+    """write the pages of reports without trainings by this version, from their results, and all lists"""
     from cxrbench.tasks.report import rewrite_task
 
     rewrite_task(options.reports, REPORTS)

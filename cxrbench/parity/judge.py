@@ -245,9 +245,8 @@ def _unequal(left: NDArray[Any], right: Any) -> int:
 
 def _first_unequal(left: NDArray[Any], right: NDArray[Any]) -> str:
     """The first step whose metrics differ, and how far: noise of rounding, or more than that."""
-    by_step = np.abs(left - right).max(axis=1)
-    step = next(iter(np.flatnonzero(by_step)), None)
-    return "" if step is None else f", from step {step} on, there by {by_step[step]:.2g}"
+    step = next(iter(np.flatnonzero((left != right).any(axis=1))), None)
+    return "" if step is None else f", first at step {step}, by {_absolute(left[step], right[step]):.2g}"
 
 
 def _absolute(left: NDArray[Any], right: NDArray[Any]) -> float:

@@ -32,12 +32,12 @@ def sentences(results: Results) -> list[str]:
 
 
 def ending(results: Results) -> list[str]:
-    """Whose images were still getting better when its training ended: one sentence or none."""
-    rising = [
-        BACKENDS[backend]
-        for backend, (main, *_) in _followed(results).items()
-        if len(along(main.course, LEADING)) >= FEWEST and best(main.course, LEADING) == along(main.course, LEADING)[-1]
-    ]
+    """Whose images were still getting better when their training ended: one sentence or none."""
+    rising = []
+    for backend, own in _followed(results).items():
+        count = sum(_best_at_its_end(one) for one in own)
+        seeds = f" ({count} of {len(own)} seeds)" * (len(own) > 1)
+        rising += [f"{BACKENDS[backend]}{seeds}"] * bool(count)
     lowest = f"{metric_label(LEADING)}, was lowest at the last point on {listing(rising)}"
     return [f"{lowest}: longer training may bring it lower."] * bool(rising)
 
@@ -59,6 +59,11 @@ def _followed(results: Results) -> dict[str, list[Training]]:
     for one in followed(results.courses, LEADING):
         found.setdefault(one.backend, []).append(one)
     return found
+
+
+def _best_at_its_end(one: Training) -> bool:
+    points = along(one.course, LEADING)
+    return len(points) >= FEWEST and best(one.course, LEADING) == points[-1]
 
 
 def _times(own: list[Training], target: float) -> str:

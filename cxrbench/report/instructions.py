@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from cxrbench.config import Config
@@ -40,7 +39,7 @@ def instructions(
     timed: list[str],
     trained: list[str],
     report: str,
-    seeds: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    seeds: Mapping[str, Sequence[int]] | None = None,
 ) -> list[str]:
     """The lines of a shell that make a report anew.
 
@@ -52,8 +51,8 @@ def instructions(
         seeds: by backend, the further seeds from which it was trained.
     """
     options, named, source = experiment(config), _named(config, report), source_option(config)
-    further = [line for backend, own in seeds.items() for seed in own for line in _seed(config, backend, seed)]
-    lines = ["# DIR is the folder of the source images."] if source else []
+    further = [line for backend, own in (seeds or {}).items() for seed in own for line in _seed(config, backend, seed)]
+    lines = ["# DIR is the folder of the source images."] if source and (timed or trained) else []
     if set(timed) == set(trained) == set(BACKENDS) and not further:  # nox trains one seed
         lines += [f"nox -s compare -- {options}{source}{named}", "# Or stage by stage:"]
     lines.append("# Each engine in an environment of its own.")

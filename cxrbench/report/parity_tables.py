@@ -96,6 +96,8 @@ def _stabilisations(settings: dict[str, Any]) -> list[str]:
     on += [f"augmentation by {kind}" for kind in objective.get("augmentation", [])]
     on += ["a hinge loss"] * (objective.get("loss") == "hinge")
     on += ["spectral normalization"] * settings["model"].get("spectral_norm", False)
+    rate = settings["optimizer"].get("discriminator_rate", 1.0)
+    on += [f"a learning rate of the discriminator {rate:g} times the generator's"] * (rate != 1)
     half_life = settings["optimizer"].get("half_life", 0)
     on += [f"learning rates that halve within {half_life:,} updates"] * bool(half_life)
     updates = objective["generator_updates"]

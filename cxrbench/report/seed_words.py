@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from cxrbench.measure.machine import deciding, hardware
+from cxrbench.measure.statistics import UNSTABLE_SPREAD
 from cxrbench.report.manifest import Origin, Run
 from cxrbench.report.results import Results
 from cxrbench.report.wording import BACKENDS, listing
 
 
 def caveats(results: Results) -> list[str]:
-    """Seeds that were trained by another version or elsewhere than the main one of their backend, or not to the end."""
+    """Seeds that were trained or measured otherwise than the main one of their backend, or not to the end."""
     versions = _named(results, lambda seed, main: _software(seed) != _software(main))
     places = _named(results, lambda seed, main: _place(seed) != _place(main))
+    slower = _named(results, lambda seed, main: _place(seed) == _place(main) and _uneven(seed, main))
     measured = _measured_otherwise(results)
     unfinished = _named(results, lambda seed, _: seed.status not in (None, "finished"))
     return [
@@ -29,6 +31,12 @@ def caveats(results: Results) -> list[str]:
                 "Trained on another machine or device than the backend's main seed",
                 places,
                 " Training times do not compare between these seeds.",
+            ),
+            (
+                f"Trained in a time more than {100 * UNSTABLE_SPREAD:g} % from that of the backend's main seed, though "
+                "on the same machine",
+                slower,
+                " Other work may have disturbed one of them: their minutes do not compare.",
             ),
             (
                 "Measured with another version of this project or of its packages than the backend's main seed",
@@ -72,6 +80,10 @@ def _measuring(origin: Origin) -> tuple[Any, ...]:
 def _software(run: Run) -> tuple[Any, ...]:
     """The commits of its sessions, with what was not committed then, and the packages that decide a result."""
     return {(part.commit, part.clean) for part in run.parts}, deciding(run.versions)
+
+
+def _uneven(run: Run, main: Run) -> bool:
+    return abs(run.train_seconds - main.train_seconds) > UNSTABLE_SPREAD * main.train_seconds
 
 
 def _place(run: Run) -> set[tuple[Any, ...]]:

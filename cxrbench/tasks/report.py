@@ -8,13 +8,15 @@ from pathlib import Path
 from cxrbench.config import Config
 from cxrbench.folders import write_json
 from cxrbench.report.gather import gather
-from cxrbench.report.manifest import Backend, Manifest
+from cxrbench.report.instructions import report_command
 from cxrbench.report.overview import write_overview
 from cxrbench.report.page import write_report
 from cxrbench.report.pipeline import write_pipeline
 from cxrbench.report.records import write_records
 from cxrbench.report.results import ReportError, Results, read
 from cxrbench.report.seeds import with_seeds
+
+SEED = "training from seed"
 
 
 def report_task(config: Config, backends: list[str], runs: Path, reports: Path, name: str | None = None) -> Path:
@@ -44,7 +46,7 @@ def report_task(config: Config, backends: list[str], runs: Path, reports: Path, 
         print(f"report: the runs of {config.name} had other settings than those given now; theirs are reported")
     for entry in results.not_measured:
         print(f"report: not measured: {entry.backend}, {entry.metric}: {entry.reason}")
-    _refuse_loss(folder / "results.json", results, backends)
+    _refuse_loss(folder / "results.json", results, backends, config)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", results.model_dump(mode="json"))
     write_records(folder / "records.csv", results)
@@ -73,28 +75,33 @@ def rewrite_task(folders: list[Path], reports: Path) -> None:
         print(f"rewrite: left out of {reports / 'index.md'}: {problem}")
 
 
-def _refuse_loss(file: Path, results: Results, backends: list[str]) -> None:
+def _refuse_loss(file: Path, results: Results, backends: list[str], config: Config) -> None:
     """A report that is there, of runs that are elsewhere or gone, is not replaced by one of less than it has."""
     if not file.exists():
         return
-    here = _parts(results.manifest)
-    for what, there in _parts(read(file, Results).manifest).items():
+    here = _parts(results)
+    for what, there in _parts(read(file, Results)).items():
         lost = [backend for backend in there if backend in backends and backend not in here.get(what, ())]
-        if lost:
+        needless = what == "parity" and len(backends) < 2  # of a report of one backend
+        if lost and not needless:
+            elsewhere = report_command(config.model_dump(mode="json"), f"{results.manifest.name}-again")
+            whole = ", or leave those out with --backends" * (not what.startswith(SEED))
             raise ReportError(
                 f"{file}: has the {what} of {', '.join(lost)}, which the runs here lack; make them too, or "
-                "give the new report another name with --name, or leave those out with --backends"
+                f"give the new report another name with --name{whole}. What ran is kept; run: {elsewhere}"
             )
 
 
-def _parts(manifest: Manifest) -> dict[str, list[Backend]]:
+def _parts(results: Results) -> dict[str, list[str]]:
     """What a report is made of, and the backends of which it has that."""
-    parts: dict[str, list[Backend]] = {
+    manifest = results.manifest
+    parts: dict[str, list[str]] = {
         "training": [*manifest.runs],
         "benchmark": [*manifest.benchmarks],
         "image quality": [*manifest.evaluations],
+        "parity": [*results.parity.witnesses] if results.parity else [],
     }
     for backend, further in manifest.seed_runs.items():
         for run in further:
-            parts.setdefault(f"training from seed {run.seeds['train']}", []).append(backend)
+            parts.setdefault(f"{SEED} {run.seeds['train']}", []).append(backend)
     return parts

@@ -137,7 +137,7 @@ def test_a_resumed_run_that_differs_in_one_bit_of_a_loss_is_found():
     losses = exchanges["torch"].arrays["float32/resumed/torch"]
     losses[3, 1] += np.float32(2**-12)
     check = by_name(records, exchanges)["resume"]
-    assert (check.measured, check.where) == (1.0, "torch, float32, from step 3 on, there by 0.00024")
+    assert (check.measured, check.where) == (1.0, "torch, float32, first at step 3, by 0.00024")
 
 
 def test_a_repeated_run_whose_state_alone_differs_is_found():

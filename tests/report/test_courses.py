@@ -109,6 +109,11 @@ def test_whose_images_still_got_better_at_the_end_is_said(results):
     assert course_words.ending(with_courses(results, falling, risen, short)) == [said]
     assert said in headline(with_courses(results, falling, risen)).further
     assert course_words.ending(with_courses(results, risen)) == [] == course_words.ending(with_courses(results))
+    others = [
+        training("torch", *values, seed=n, main=False) for n, values in ((1, (0.3, 0.2, 0.1)), (2, (0.3, 0.1, 0.2)))
+    ]
+    (of_seeds,) = course_words.ending(with_courses(results, falling, risen, *others))
+    assert "at the last point on JAX and PyTorch (1 of 3 seeds): longer" in of_seeds
 
 
 def test_of_several_seeds_the_sentence_tells_the_first_the_last_and_how_many_came(results):

@@ -11,6 +11,7 @@ from PIL import Image
 
 from cxrbench.config import Config
 from cxrbench.configfile import load_config
+from cxrbench.folders import parity_folder
 from cxrbench.report.instructions import experiment
 from cxrbench.report.results import ReportError, Results, read
 from cxrbench.tasks.report import report_task
@@ -267,3 +268,10 @@ def test_a_report_is_not_replaced_by_one_of_less(gone, what, config, runs, tmp_p
         report_task(config, BACKENDS, runs, tmp_path / "reports")
     assert (folder / "results.json").read_bytes() == before
     report_task(config, ["jax", "tensorflow"], runs, tmp_path / "reports")
+
+
+def test_a_report_with_a_proof_is_not_replaced_by_one_without(config, runs, tmp_path):
+    report_task(config, BACKENDS, runs, tmp_path / "reports")
+    parity_folder(config, runs).result.unlink()
+    with pytest.raises(ReportError, match="has the parity of jax, torch, tensorflow"):
+        report_task(config, BACKENDS, runs, tmp_path / "reports")

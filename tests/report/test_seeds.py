@@ -146,8 +146,10 @@ def test_a_report_with_seeds_is_not_replaced_by_one_without(config, runs, tmp_pa
     folder = add_seed(runs, 1, 5.0)
     reported(config, runs, tmp_path)
     shutil.rmtree(folder)
-    with pytest.raises(ReportError, match="has the training from seed 1 of jax, which the runs here lack"):
+    with pytest.raises(ReportError, match="has the training from seed 1 of jax, which the runs here lack") as refused:
         reported(config, runs, tmp_path)
+    assert "--backends" not in str(refused.value).partition("run: ")[0]  # that would leave out the main seed, too
+    assert str(refused.value).endswith("run: nox -s report -- --config smoke --name smoke-again")
 
 
 def test_a_training_of_the_same_seed_is_left_out(config, runs, tmp_path, capsys):
@@ -231,6 +233,9 @@ def test_a_report_keeps_where_its_seeds_were_trained_and_says_what_does_not_comp
         ({"device": "gpu"}, ["another machine"]),
         ({"clean": False}, ["another version"]),  # of this project, since what changed is in no commit
         ({"status": "running"}, ["not finished"]),
+        ({"train_seconds": 1.04 * 75.4}, []),
+        ({"train_seconds": 1.06 * 75.4}, ["a time more than 5 % from that of"]),
+        ({"train_seconds": 0.94 * 75.4}, ["their minutes do not compare"]),
     ],
 )
 def test_each_difference_of_a_seed_is_said_by_itself(changes, said, results):
