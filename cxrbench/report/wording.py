@@ -92,18 +92,22 @@ def with_interval(record: Record) -> str:
 def interval(record: Record, like: float | None = None) -> str:
     """``61.0 to 63.4`` in the unit of the value; nothing where there is none, or it has no width, as of one value.
 
-    ``like`` picks the unit of another value, as for all bars of a chart.
+    An end far from the value has a unit of its own: ``0 to 4.69 GiB``. ``like`` picks the unit of another value, as for
+    all bars of a chart.
     """
     if record.ci_low is None or record.ci_high is None or record.ci_low == record.ci_high:
         return ""
-    factor = 1.0 if is_quality(record.metric) else scale(record.unit, size(record) if like is None else like)[0]
-    return f"{number(record.ci_low * factor)} to {number(record.ci_high * factor)}"
+    if is_quality(record.metric):
+        return f"{number(record.ci_low)} to {number(record.ci_high)}"
+    farther, value = max(record.ends, key=abs), size(record) if like is None else like
+    far = abs(farther) > FAR * abs(value)
+    factor, unit = scale(record.unit, farther if far else value)
+    return f"{number(record.ci_low * factor)} to {number(record.ci_high * factor)}{f' {unit}' * far}"
 
 
 def size(record: Record) -> float:
-    """What picks the unit of a figure and its interval: the value, or the farther end where that is far from it."""
-    farther = max(record.ends, key=abs)
-    return farther if abs(farther) > FAR * abs(record.value) else record.value
+    """What picks the unit of a figure and its interval: the value, or where it is zero the farther end."""
+    return record.value or max(record.ends, key=abs)
 
 
 def metric_label(metric: str) -> str:
